@@ -1,0 +1,84 @@
+"""The Backbone protocol: what a model family must offer so that every storyboard runs on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+    from kling_core.elements.element import Cast
+    from kling_core.plan.grid import Grid
+    from kling_core.plan.plan import Plan
+    from kling_core.sound.speech import SpokenLine
+
+Progress = Callable[[int, int, "torch.Tensor | None"], None]
+"""progress(step, steps, preview): called after each step; preview is [F, H, W, 3] float in [0, 1] or None. It may
+raise the host's interrupt."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a backbone can take in one scene."""
+
+    shots: int
+    seconds: tuple[float, float]
+    elements: int
+    views_per_element: int
+    subjects_per_shot: int
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to sample. Guidance scales: 1 = off. `solver` is a name from `sampling.solvers.SOLVERS`."""
+
+    steps: int = 8
+    solver: str = "euler"
+    reference_guidance: float = 2.0
+    text_guidance: float = 1.0
+    audio_guidance: float = 1.0
+
+
+@dataclass(frozen=True)
+class Latents:
+    """video: [T, C, H, W] float, audio: [tokens, C] float, both on the CPU. T latents, H x W tokens each."""
+
+    video: "torch.Tensor"
+    audio: "torch.Tensor"
+
+
+@dataclass(frozen=True)
+class Keep:
+    """What stays as it is while the rest is sampled: first and last frame, given pictures and sound, other shots.
+
+    video: [T, H, W] and audio: [tokens] float masks, 1 = keep the value of `latents`, 0 = generate.
+    """
+
+    latents: Latents
+    video: "torch.Tensor"
+    audio: "torch.Tensor"
+
+
+class Backbone(Protocol):
+    """A model family behind one contract. Methods run in the order in which they stand here."""
+
+    grid: "Grid"
+    limits: Limits
+
+    def condition(self, plan: "Plan", cast: "Cast", speech: "tuple[SpokenLine, ...]" = ()) -> Any: ...
+
+    def sample(
+        self, conditioning: Any, *, seed: int, settings: Settings, keep: Keep | None = None,
+        progress: Progress | None = None,
+    ) -> Latents: ...
+
+    def encode_image(self, picture: "np.ndarray", plan: "Plan") -> "torch.Tensor": ...
+
+    def decode_video(
+        self, latents: Latents, plan: "Plan", *, memory_budget: int | None = None
+    ) -> "Iterator[np.ndarray]": ...
+
+    def decode_audio(self, latents: Latents, plan: "Plan") -> "np.ndarray": ...
