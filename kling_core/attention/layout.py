@@ -40,16 +40,16 @@ class Segment:
         return self.stop - self.start
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Layout:
-    """All segments, in packed order without gaps, and the position of every token.
+    """All segments, in packed order without gaps, and the position of every token. Compared and hashed by identity.
 
     positions: [tokens, 3] float (seconds, y, x); y and x in token units of the backbone's lattice. cast_in_shot: for
     each shot the owners that are cast in it.
     """
 
     segments: tuple[Segment, ...]
-    positions: "torch.Tensor"
+    positions: torch.Tensor
     cast_in_shot: tuple[frozenset[str], ...]
 
     def __post_init__(self) -> None:

@@ -1,0 +1,228 @@
+"""Routing: the rules that turn a Layout into a SpanTable. They are what makes binding and cuts hold.
+
+Who sees whom when every rule is on (rows look, columns are looked at; shots i and j differ, p and q are people):
+
+                     text                      references              audio                     video
+                     global   shot i  shot j   of p     of q           line of p   ambience      of p        of q
+    text of shot i   yes      yes     text     refs     refs           text        text          text        text
+    references of p  refs     refs    refs     yes      refs           refs        refs          refs        refs
+    line of p  (i)   yes      yes 1   text     yes 2    voices         yes         yes           shots 3     shots 3
+    ambience   (i)   yes      yes     text     yes 2    yes 2          yes         yes           shots 3     shots 3
+    video of p (i)   yes      yes 1   text     yes 2    regions        yes 3       yes 3         yes 4       regions
+    background (i)   yes      yes     text     regions  regions        yes 3       yes 3         yes 4       yes 4
+    video of q (i)   yes      yes 1   text     regions  yes 2          voices      yes 3         regions     yes 4
+
+A word in a cell is the rule that hides it. 1: text about somebody else is hidden by `regions`. 2: in shots in which
+the owner is cast; elsewhere hidden by `references`. 3: across shots hidden by `shots`, except in mode full. 4: in other
+shots as the mode of `shots` says:
+
+    full        everything
+    transition  the first two latents of a shot see their own shot only, the others everything
+    sparse      own shot, and the first latent of every shot
+
+Everything that no rule hides is open. A rule of strength s between 0 and 1 adds log(1 - s) to the logits of what it
+hides, so that its attention weight shrinks by the factor 1 - s; at 1 the keys are left out. Strengths of several rules
+multiply. Why these rules: reference/methods.md 1.1 (HoloCine), 1.6 (CineWeaver), 2.4 and 3.5 (regions, voices).
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple, get_args
+from weakref import WeakKeyDictionary
+
+from kling_core.attention.layout import AUDIO, REFERENCE, TEXT, VIDEO, Layout, Segment
+from kling_core.attention.spans import Group, KeySpan, SpanTable, merged
+from kling_core.errors import KlingError, Problem, ProblemList
+
+ShotMode = Literal["full", "transition", "sparse"]
+RULES = ("text", "references", "regions", "voices", "shots")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A switch. strength: 0 = off, 1 = hard. layers, steps: the part of the depth and of the sampling in which it
+    holds, as fractions [from, to] of 0..1. Raises KlingError for values outside.
+    """
+
+    strength: float = 1.0
+    layers: tuple[float, float] = (0.0, 1.0)
+    steps: tuple[float, float] = (0.0, 1.0)
+
+    def __post_init__(self) -> None:
+        problems = ProblemList()
+        if not 0 <= self.strength <= 1:
+            problems.add("routing rule", f"strength {self.strength} is outside 0..1", "Use 0 for off, 1 for hard.")
+        for name in ("layers", "steps"):
+            start, stop = getattr(self, name)
+            if not 0 <= start <= stop <= 1:
+                problems.add("routing rule", f"{name} {start}..{stop} is no range within 0..1", "Use (0, 1) for all.")
+        problems.raise_if_any()
+
+    def strength_at(self, layer: int, layers: int, step: int, steps: int) -> float:
+        """Its strength in this layer and step (0-based), which count where their middle lies within the range."""
+        in_layers = self.layers[0] <= (layer + 0.5) / layers <= self.layers[1]
+        in_steps = self.steps[0] <= (step + 0.5) / steps <= self.steps[1]
+        return self.strength if in_layers and in_steps else 0.0
+
+
+@dataclass(frozen=True)
+class ShotRule(Rule):
+    """How much the shots see of each other; see the drawing above. Mode full hides nothing."""
+
+    mode: ShotMode = "full"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.mode not in get_args(ShotMode):
+            remedy = f"Use {', '.join(get_args(ShotMode))}."
+            raise KlingError(Problem("routing rule shots", f"there is no mode {self.mode!r}", remedy))
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Five independent switches. By default all are hard and all shots see each other."""
+
+    text: Rule = Rule()
+    references: Rule = Rule()
+    regions: Rule = Rule()
+    voices: Rule = Rule()
+    shots: ShotRule = ShotRule()
+
+    @classmethod
+    def open(cls) -> Policy:
+        """Every rule off: stock attention."""
+        return cls(*(Rule(0.0),) * 4, ShotRule(0.0))
+
+
+class _Effective(NamedTuple):
+    """The strengths that hold in one layer and step, in the order of RULES, and the shot mode."""
+
+    strengths: tuple[float, ...]
+    mode: ShotMode
+
+
+_tables: WeakKeyDictionary[Layout, dict[_Effective, SpanTable]] = WeakKeyDictionary()
+
+
+def route(
+    layout: Layout, policy: Policy, *, layer: int = 0, layers: int = 1, step: int = 0, steps: int = 1
+) -> SpanTable:
+    """The SpanTable of a layout under a policy, in one layer of `layers` and one step of `steps` (both 0-based).
+
+    Layers and steps with the same strengths get the same table object, with its index tensors. With nothing to hide
+    the table is open, and `attend` is plain attention.
+    """
+    strengths = tuple(getattr(policy, name).strength_at(layer, layers, step, steps) for name in RULES)
+    effective = _Effective(strengths, policy.shots.mode if strengths[-1] else "full")
+    tables = _tables.setdefault(layout, {})
+    if effective not in tables:
+        tables[effective] = _build(layout, effective)
+    return tables[effective]
+
+
+def _build(layout: Layout, effective: _Effective) -> SpanTable:
+    segments = [(segment, _trait(segment)) for segment in layout.segments if len(segment)]
+    spans_of: dict[Segment, list[tuple[int, int]]] = defaultdict(list)
+    for segment, trait in segments:
+        spans_of[trait].append((segment.start, segment.stop))
+    view = _View(layout, effective.mode)
+    # Queries that see the same keys with the same biases form one group, whatever they are.
+    queries: dict[tuple[float, ...], list[tuple[int, int]]] = defaultdict(list)
+    for looking, spans in spans_of.items():
+        queries[tuple(_bias(view, effective.strengths, looking, seen) for seen in spans_of)] += spans
+    groups = []
+    for biases, spans in queries.items():
+        bias_of = dict(zip(spans_of, biases, strict=True))
+        keys = _key_spans((segment, bias_of[trait]) for segment, trait in segments)
+        groups.append(Group(merged(sorted(spans)), keys))
+    groups.sort(key=lambda group: group.queries[0])
+    return SpanTable(layout.tokens, tuple(groups))
+
+
+def _trait(segment: Segment) -> Segment:
+    """The segment without its place: what the rules look at. A layout has far fewer traits than segments."""
+    return replace(segment, start=0, stop=0, seconds=None)
+
+
+def _key_spans(segments: Iterable[tuple[Segment, float]]) -> tuple[KeySpan, ...]:
+    """Visible segments as spans, neighbours of the same bias joined."""
+    spans: list[KeySpan] = []
+    for segment, bias in segments:
+        if bias == -math.inf:
+            continue
+        if spans and spans[-1].stop == segment.start and spans[-1].bias == bias:
+            spans[-1] = KeySpan(spans[-1].start, segment.stop, bias)
+        else:
+            spans.append(KeySpan(segment.start, segment.stop, bias))
+    return tuple(spans)
+
+
+def _bias(view: _View, strengths: tuple[float, ...], looking: Segment, seen: Segment) -> float:
+    """What is added to the logits: the logs of 1 - strength of every rule that hides `seen`; -inf when one is hard."""
+    bias = 0.0
+    for name, strength in zip(RULES, strengths, strict=True):
+        if strength and getattr(view, name)(looking, seen):
+            bias += math.log1p(-strength) if strength < 1 else -math.inf
+    return bias
+
+
+class _View:
+    """The five rules over one layout. Each method says whether its rule hides `seen` from the `looking` segment."""
+
+    def __init__(self, layout: Layout, mode: ShotMode):
+        self.cast_in_shot = layout.cast_in_shot
+        self.mode = mode
+        # Without any known region in a shot the region rule would hide everybody from the whole picture.
+        self.shots_with_regions = {segment.shot for segment in layout.select(VIDEO) if segment.owner and len(segment)}
+
+    def text(self, looking: Segment, seen: Segment) -> bool:
+        if looking.kind == REFERENCE:
+            return False
+        if looking.kind == TEXT and seen.kind in (AUDIO, VIDEO):
+            return True
+        if seen.kind != TEXT or seen.shot is None:
+            return False
+        # The global text describes all shots and is read by all of them, so it must not carry one shot into another.
+        return seen.shot != looking.shot and (looking.shot is not None or looking.kind == TEXT)
+
+    def references(self, looking: Segment, seen: Segment) -> bool:
+        if looking.kind == REFERENCE:
+            return seen.kind != REFERENCE or seen.owner != looking.owner
+        if seen.kind != REFERENCE:
+            return False
+        if looking.kind == TEXT:
+            return True
+        if looking.shot is None or seen.owner is None:
+            return False
+        return seen.owner not in self.cast_in_shot[looking.shot]
+
+    def regions(self, looking: Segment, seen: Segment) -> bool:
+        if seen.owner is None or seen.owner == looking.owner:
+            return False
+        if seen.kind == TEXT:
+            return looking.kind in (AUDIO, VIDEO) and looking.owner is not None
+        if looking.kind != VIDEO:
+            return False
+        if seen.kind == REFERENCE:
+            return looking.owner is not None or looking.shot in self.shots_with_regions
+        return seen.kind == VIDEO and looking.owner is not None
+
+    def voices(self, looking: Segment, seen: Segment) -> bool:
+        if looking.owner is None or seen.owner == looking.owner:
+            return False
+        if looking.kind == AUDIO:
+            return seen.kind == REFERENCE
+        return looking.kind == VIDEO and seen.kind == AUDIO and seen.owner is not None
+
+    def shots(self, looking: Segment, seen: Segment) -> bool:
+        if self.mode == "full" or looking.shot is None or seen.shot is None or looking.shot == seen.shot:
+            return False
+        if {looking.kind, seen.kind} == {AUDIO, VIDEO}:
+            return True
+        if looking.kind != VIDEO or seen.kind != VIDEO:
+            return False
+        return looking.opening if self.mode == "transition" else not seen.first

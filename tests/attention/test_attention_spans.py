@@ -1,0 +1,160 @@
+"""attend is dense masked attention, without ever building the mask."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from attention_scenes import dense_bias, layouts, packed, policies, six_shots
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from kling_core.attention.routing import Policy, Rule, ShotRule, route
+from kling_core.attention.spans import Group, KeySpan, SpanTable, attend
+
+
+def random_qkv(tokens: int, seed: int = 0, head_dim: int = 8) -> list[torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    return [torch.randn(2, 2, tokens, head_dim, generator=generator) for _ in range(3)]
+
+
+class LargestOutput(TorchDispatchMode):
+    """Records the largest number of elements that any operation gives."""
+
+    numel = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        output = func(*args, **(kwargs or {}))
+        for tensor in output if isinstance(output, (tuple, list)) else (output,):
+            if isinstance(tensor, torch.Tensor):
+                self.numel = max(self.numel, tensor.numel())
+        return output
+
+
+@settings(max_examples=150, deadline=None)
+@given(layouts(), policies, st.integers(0, 99))
+def test_attend_equals_dense_masked_attention(layout, policy, seed):
+    q, k, v = random_qkv(layout.tokens, seed)
+    routed = attend(q, k, v, route(layout, policy))
+    dense = F.scaled_dot_product_attention(q, k, v, attn_mask=dense_bias(layout, policy))
+    assert torch.allclose(routed, dense, atol=1e-5)
+
+
+@settings(max_examples=30, deadline=None)
+@given(layouts(), policies, st.integers(0, 99))
+def test_gradients_equal_those_of_dense_masked_attention(layout, policy, seed):
+    q, k, v = (tensor.requires_grad_() for tensor in random_qkv(layout.tokens, seed))
+    weight = torch.randn(q.shape, generator=torch.Generator().manual_seed(seed + 1))
+    routed = torch.autograd.grad((attend(q, k, v, route(layout, policy)) * weight).sum(), (q, k, v))
+    dense_output = F.scaled_dot_product_attention(q, k, v, attn_mask=dense_bias(layout, policy))
+    dense = torch.autograd.grad((dense_output * weight).sum(), (q, k, v))
+    assert all(torch.allclose(ours, theirs, atol=1e-5) for ours, theirs in zip(routed, dense, strict=True))
+
+
+@settings(max_examples=30, deadline=None)
+@given(layouts(), st.integers(0, 99))
+def test_fully_open_is_plain_attention_to_the_bit(layout, seed):
+    q, k, v = random_qkv(layout.tokens, seed)
+    assert torch.equal(attend(q, k, v, route(layout, Policy.open())), F.scaled_dot_product_attention(q, k, v))
+
+
+def test_fully_open_calls_the_kernel_once_with_the_untouched_tensors():
+    calls = []
+    q, k, v = random_qkv(6)
+    attend(q, k, v, SpanTable.open(6), kernel=lambda *tensors: calls.append(tensors) or tensors[0])
+    assert [tuple(map(id, call)) for call in calls] == [(id(q), id(k), id(v))]
+
+
+def test_the_hosts_kernel_computes_unbiased_groups_only():
+    table = SpanTable(4, (Group(((0, 2),), (KeySpan(0, 4),)), Group(((2, 4),), (KeySpan(0, 3), KeySpan(3, 4, -1.0)))))
+    q, k, v = random_qkv(4)
+    output = attend(q, k, v, table, kernel=lambda q, k, v: torch.full_like(q, 7.0))
+    assert (output[:, :, :2] == 7).all()
+    assert torch.equal(
+        output[:, :, 2:],
+        F.scaled_dot_product_attention(q[:, :, 2:], k, v, attn_mask=torch.tensor([[0, 0, 0, -1.0]])),
+    )
+
+
+@pytest.mark.parametrize("strength", [0.5, 1.0])
+@pytest.mark.parametrize("mode", ["full", "transition", "sparse"])
+def test_no_operation_gives_a_tokens_by_tokens_tensor(mode, strength):
+    layout = six_shots(tokens=25)
+    assert layout.tokens > 2500
+    rule = Rule(strength)
+    q, k, v = (torch.randn(1, 1, layout.tokens, 8) for _ in range(3))
+    with LargestOutput() as largest:
+        attend(q, k, v, route(layout, Policy(rule, rule, rule, rule, ShotRule(strength, mode=mode))))
+    assert layout.tokens <= largest.numel < layout.tokens**2 / 20
+
+
+@settings(max_examples=60, deadline=None)
+@given(layouts(), policies, st.data())
+def test_hidden_keys_do_not_reach_the_output_and_visible_ones_do(layout, policy, data):
+    q, k, v = random_qkv(layout.tokens)
+    table = route(layout, policy)
+    before = attend(q, k, v, table)
+    token = data.draw(st.integers(0, layout.tokens - 1))
+    k, v = k.clone(), v.clone()
+    k[:, :, token] += 3
+    v[:, :, token] += 3
+    changed = (attend(q, k, v, table) != before).flatten(-1).any(-1).any(0).any(0)
+    visible = dense_bias(layout, policy)[:, token] > -torch.inf
+    assert torch.equal(changed, visible)
+
+
+def test_index_tensors_are_made_once_a_device_and_dtype():
+    table = route(six_shots(), Policy())
+    q, k, v = random_qkv(table.tokens)
+    attend(q, k, v, table)
+    first = table.gathers(q.device, q.dtype)
+    attend(q, k, v, table)
+    assert table.gathers(q.device, q.dtype) is first
+
+
+def test_pairs_count_what_is_computed():
+    assert SpanTable.open(7).pairs() == 49
+    layout = six_shots()
+    policy = Policy(shots=ShotRule(mode="sparse"))
+    assert route(layout, policy).pairs() == int((dense_bias(layout, policy) > -torch.inf).sum())
+
+
+def test_sparse_shots_cost_about_a_quarter_at_six_shots():
+    pieces = [(2, dict(kind="text"))]
+    for shot in range(6):
+        fields = dict(kind="video", shot=shot)
+        pieces += [(10, fields | dict(first=True, opening=True)), (90, fields)]
+    layout = packed(pieces, [set()] * 6)
+    table = route(layout, Policy(shots=ShotRule(mode="sparse")))
+    assert table.pairs() / layout.tokens**2 == pytest.approx(0.25, abs=0.03)
+
+
+def test_describe_names_every_group_and_the_cost():
+    table = SpanTable(4, (Group(((0, 3),), (KeySpan(0, 2), KeySpan(3, 4, -0.5))), Group(((3, 4),), (KeySpan(3, 4),))))
+    assert table.describe().splitlines() == [
+        "4 tokens, 2 groups, 62% of all pairs",
+        "0:3 sees 3 keys: 0:2 3:4 (-0.50)",
+        "3:4 sees 1 keys: 3:4",
+    ]
+
+
+@pytest.mark.parametrize(
+    "groups",
+    [
+        (Group(((0, 3),), (KeySpan(0, 4),)),),
+        (Group(((0, 3), (2, 4)), (KeySpan(0, 4),)),),
+        (Group(((0, 4),), ()),),
+        (Group(((0, 4),), (KeySpan(0, 5),)),),
+        (Group(((0, 4),), (KeySpan(2, 4), KeySpan(0, 2))),),
+        (Group(((0, 4),), (KeySpan(0, 4, float("-inf")),)),),
+    ],
+    ids=["query missing", "query twice", "no keys", "key outside", "keys out of order", "infinite bias"],
+)
+def test_a_malformed_table_is_refused(groups):
+    with pytest.raises(ValueError):
+        SpanTable(4, groups)
+
+
+def test_a_table_for_another_length_is_refused():
+    q, k, v = random_qkv(5)
+    with pytest.raises(ValueError, match="4 tokens"):
+        attend(q, k, v, SpanTable.open(4))
