@@ -1,6 +1,6 @@
 """A procedural voice that needs no model: it murmurs the syllables of a text, with a speaker's pitch and vocal tract.
 
-Source and filter (Fant 1960): a train of glottal pulses with intonation and a little breath runs through three vowel
+Source and filter (Fant 1960): a train of glottal pulses with intonation and a little breath runs through four
 formants for each syllable; consonants are gaps, bursts, hisses and hums between them. Nobody will understand a word,
 but syllables, pauses, pitch and loudness are those of the line, so that mouths, timing and mix can be worked on.
 numpy only, and fast: it also makes the embedded model's training data.
@@ -15,17 +15,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# F1, F2, F3 in Hz of an adult male (after Peterson & Barney 1952), and how loud the vowel is.
+# F1, F2, F3 in Hz of an adult male (after Peterson & Barney 1952), and a gain that leaves open vowels the louder
+# ones, but by 6 dB only.
 _VOWELS = {
     "a": (730, 1090, 2440, 1.0),
-    "e": (530, 1840, 2480, 0.85),
-    "i": (300, 2200, 2950, 0.65),
-    "o": (570, 840, 2410, 0.9),
-    "u": (320, 870, 2240, 0.65),
+    "e": (530, 1840, 2480, 1.5),
+    "i": (300, 2200, 2950, 2.0),
+    "o": (570, 840, 2410, 1.0),
+    "u": (320, 870, 2240, 1.5),
 }
 _BY_OPENING = "aoeui"
 _FRICATIVES, _HUMS = set("fhjsxzc"), set("lmnrvwy")
-_BANDWIDTHS = (90.0, 110.0, 170.0)
+_FOURTH = 3500.0  # Hz, the same for all vowels
+_BANDWIDTHS = (90.0, 110.0, 170.0, 250.0)
 _NEUTRAL_PITCH = 120.0
 _LONGEST_SYLLABLE = 0.32  # seconds; a short text in a long time ends in silence, not in a drone
 _EDGE = 0.03  # seconds of silence before and after
@@ -144,10 +146,10 @@ class _Score:
         return np.interp(time, middle, factor)
 
     def mouth(self, time: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Formants [K, 3] in Hz, loudness of the voice [K] and of the hiss [K] at `time`."""
+        """Formants [K, 4] in Hz, loudness of the voice [K] and of the hiss [K] at `time`."""
         middle = self.start + self.length / 2
         targets = np.array([_VOWELS[syllable.vowel] for syllable in self.spoken])
-        formants = np.stack([np.interp(time, middle, targets[:, k]) for k in range(3)], -1)
+        formants = np.stack([*(np.interp(time, middle, targets[:, k]) for k in range(3)), 0 * time + _FOURTH], -1)
         voice, hiss = np.zeros_like(time), np.zeros_like(time)
         for syllable, start, length, strength in zip(
             self.spoken, self.start, self.length, self.stress * targets[:, 3], strict=True
@@ -208,7 +210,7 @@ def _frames(signal: np.ndarray, size: int, hop: int, count: int, window: np.ndar
 
 
 def _formant_gain(frequency: np.ndarray, formants: np.ndarray) -> np.ndarray:
-    """Magnitude of three cascaded resonators, with the glottis' -12 dB and the lips' +6 dB an octave. [K, F]"""
+    """Magnitude of four cascaded resonators, with the glottis' -12 dB and the lips' +6 dB an octave. [K, F]"""
     gain = (frequency / 300) / (1 + np.square(frequency / 300))
     gain = np.broadcast_to(gain, (len(formants), len(frequency)))
     squared = np.square(frequency)
