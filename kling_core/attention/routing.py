@@ -22,7 +22,9 @@ shots as the mode of `shots` says:
 
 Everything that no rule hides is open. A rule of strength s between 0 and 1 adds log(1 - s) to the logits of what it
 hides, so that its attention weight shrinks by the factor 1 - s; at 1 the keys are left out. Strengths of several rules
-multiply. Why these rules: reference/methods.md 1.1 (HoloCine), 1.6 (CineWeaver), 2.4 and 3.5 (regions, voices).
+multiply. Sources: text and sparse shots HoloCine (arXiv 2510.20822), transition CineWeaver (2607.26529), references by
+shot MultiShotMaster (2512.03041), self-only references Stand-In (2508.07901), one voice for one region MultiTalk
+(2505.22647).
 """
 
 from __future__ import annotations

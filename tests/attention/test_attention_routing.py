@@ -11,8 +11,10 @@ from kling_core.attention.routing import Policy, Rule, ShotRule, route
 from kling_core.errors import KlingError
 
 OFF = Rule(0.0)
-ONLY = {name: {**dict.fromkeys(("text", "references", "regions", "voices"), OFF), name: Rule()} for name in
-        ("text", "references", "regions", "voices")}
+ONLY = {
+    name: {**dict.fromkeys(("text", "references", "regions", "voices"), OFF), name: Rule()}
+    for name in ("text", "references", "regions", "voices")
+}
 
 
 def sees(layout, policy, looking, seen):

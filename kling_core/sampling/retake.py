@@ -1,0 +1,116 @@
+"""What stays and what is made anew: retakes of single shots, first and last frame, given sound. All of it is a Keep.
+
+Latents of a scene: video [T, C, H, W], a row a latent; audio [tokens, C], the speech track's tokens for all frames,
+then the ambience track's. `audio_frames` and `audio_tracks` are the only places that know this order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import torch
+
+from kling_core.backbone import Keep, Latents
+from kling_core.errors import ProblemList
+
+if TYPE_CHECKING:
+    from kling_core.plan.plan import Plan
+
+SPEECH, AMBIENCE = 0, 1
+TRACKS = 2
+
+
+def audio_frames(plan: Plan) -> torch.Tensor:
+    """[tokens] the video frame that each audio token belongs to."""
+    return torch.arange(plan.frames).repeat_interleave(plan.grid.audio_tokens_per_frame).repeat(TRACKS)
+
+
+def audio_tracks(plan: Plan) -> torch.Tensor:
+    """[tokens] the track of each audio token, SPEECH or AMBIENCE."""
+    return torch.arange(TRACKS).repeat_interleave(plan.frames * plan.grid.audio_tokens_per_frame)
+
+
+def latent_shots(plan: Plan) -> torch.Tensor:
+    """[T] the 0-based shot that each video latent belongs to."""
+    lengths = torch.tensor([len(plan.shot_latents(shot)) for shot in plan.shots])
+    return torch.arange(len(plan.shots)).repeat_interleave(lengths)
+
+
+def audio_shots(plan: Plan) -> torch.Tensor:
+    """[tokens] the 0-based shot that each audio token belongs to."""
+    lengths = torch.tensor([shot.frames for shot in plan.shots])
+    return torch.arange(len(plan.shots)).repeat_interleave(lengths)[audio_frames(plan)]
+
+
+def keep_all_but(plan: Plan, latents: Latents, shots: Iterable[int]) -> Keep:
+    """Keep an earlier take but for the 0-based `shots`, whose picture and ambience are made anew.
+
+    Speech is given, not made, so it stays; `merged` with `given_sound` replaces it. Raises KlingError when there is no
+    such shot or the take is of another length than the plan.
+    """
+    shots = sorted(set(shots))
+    _check_retake(plan, latents, shots)
+    again = torch.tensor(shots, dtype=torch.long)
+    video = ~torch.isin(latent_shots(plan), again)
+    audio = ~(torch.isin(audio_shots(plan), again) & (audio_tracks(plan) == AMBIENCE))
+    rows, columns = latents.video.shape[2:]
+    return Keep(latents, video.float()[:, None, None].repeat(1, rows, columns), audio.float())
+
+
+def _check_retake(plan: Plan, latents: Latents, shots: list[int]) -> None:
+    problems = ProblemList()
+    count = len(plan.shots)
+    for shot in shots:
+        if not 0 <= shot < count:
+            problems.add("retake", f"there is no shot {shot + 1}", f"The scene has shots 1 to {count}.")
+    for name, expected in (("video", len(latent_shots(plan))), ("audio", len(audio_frames(plan)))):
+        found = len(getattr(latents, name))
+        if found != expected:
+            what = f"the take has {found} {name} latents, the plan {expected}"
+            problems.add("retake", what, "Shot lengths must stay as they were; sample the whole scene anew otherwise.")
+    problems.raise_if_any()
+
+
+def first_last_frame(
+    like: Latents, first: torch.Tensor | None = None, last: torch.Tensor | None = None, strength: float = 1.0
+) -> Keep:
+    """Keep given pictures as the scene's first and last latent. first, last: [C, H, W] (`Backbone.encode_image`).
+
+    like: latents of the scene's shapes, whose values do not matter. strength below 1 lets the pictures change.
+    """
+    keep = _nothing(like)
+    for index, picture in ((0, first), (-1, last)):
+        if picture is not None:
+            keep.latents.video[index] = picture
+            keep.video[index] = strength
+    return keep
+
+
+def given_sound(like: Latents, sound: torch.Tensor, track: int = SPEECH) -> Keep:
+    """Keep given sound as a whole track. sound: [frames x tokens a frame, C], for the length of the scene.
+
+    like: latents of the scene's shapes, whose values do not matter.
+    """
+    keep = _nothing(like)
+    keep.latents.audio.unflatten(0, (TRACKS, -1))[track] = sound
+    keep.audio.unflatten(0, (TRACKS, -1))[track] = 1
+    return keep
+
+
+def _nothing(like: Latents) -> Keep:
+    video, audio = torch.zeros_like(like.video), torch.zeros_like(like.audio)
+    return Keep(Latents(video, audio), torch.zeros_like(video[:, 0]), torch.zeros_like(audio[:, 0]))
+
+
+def merged(*keeps: Keep) -> Keep:
+    """All of them at once. Where several keep a token, the one that keeps it most has its value, the last of equals."""
+    result = keeps[0]
+    for other in keeps[1:]:
+        video, audio = other.video >= result.video, other.audio >= result.audio
+        latents = Latents(
+            torch.where(video[:, None], other.latents.video, result.latents.video),
+            torch.where(audio[:, None], other.latents.audio, result.latents.audio),
+        )
+        result = Keep(latents, torch.maximum(other.video, result.video), torch.maximum(other.audio, result.audio))
+    return result

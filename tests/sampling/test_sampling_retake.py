@@ -1,0 +1,112 @@
+"""Keeps: retakes leave everything else to the bit, given pictures and sound stay, several Keeps together."""
+
+import pytest
+import torch
+from sampling_scenes import CHANNELS, SIZE, CoupledDenoiser, make_plan, scene_noise
+
+from kling_core.backbone import Latents
+from kling_core.errors import KlingError
+from kling_core.sampling.flow import schedule
+from kling_core.sampling.retake import (
+    AMBIENCE,
+    SPEECH,
+    audio_frames,
+    audio_shots,
+    audio_tracks,
+    first_last_frame,
+    given_sound,
+    keep_all_but,
+    latent_shots,
+    merged,
+)
+from kling_core.sampling.solvers import SOLVERS
+
+PLAN = make_plan()
+
+
+def sample(seed, keep=None, solver="euler"):
+    return SOLVERS[solver](CoupledDenoiser(), scene_noise(PLAN, seed), schedule(4), keep)
+
+
+def test_tokens_are_mapped_to_frames_tracks_and_shots():
+    plan = make_plan((1, 2))
+    assert audio_frames(plan).tolist() == [*range(12), *range(12)]
+    assert audio_tracks(plan).tolist() == [SPEECH] * 12 + [AMBIENCE] * 12
+    assert audio_shots(plan).tolist() == ([0] * 4 + [1] * 8) * 2
+    assert latent_shots(plan).tolist() == [0, 1, 1]
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_retaking_shot_3_leaves_every_other_shot_bit_identical(solver):
+    take = sample(1, solver=solver)
+    retake = sample(2, keep_all_but(PLAN, take, [2]), solver)
+    third = latent_shots(PLAN) == 2
+    ambience_of_third = (audio_shots(PLAN) == 2) & (audio_tracks(PLAN) == AMBIENCE)
+    assert torch.equal(retake.video[~third], take.video[~third])
+    assert torch.equal(retake.audio[~ambience_of_third], take.audio[~ambience_of_third])
+    assert (retake.video[third] != take.video[third]).flatten(1).any(1).all()
+    assert (retake.audio[ambience_of_third] != take.audio[ambience_of_third]).any(1).all()
+
+
+def test_a_retake_is_made_to_fit_the_shots_that_stay():
+    take, other = sample(1), sample(9)
+    fitted, elsewhere = (sample(2, keep_all_but(PLAN, one, [2])) for one in (take, other))
+    third = latent_shots(PLAN) == 2
+    assert not torch.equal(fitted.video[third], elsewhere.video[third])
+
+
+def test_a_retake_does_not_change_the_take():
+    take = sample(1)
+    video = take.video.clone()
+    sample(2, keep_all_but(PLAN, take, [0, 3]))
+    assert torch.equal(take.video, video)
+
+
+def test_mistakes_of_a_retake_are_told_all_at_once():
+    with pytest.raises(KlingError) as caught:
+        keep_all_but(PLAN, scene_noise(make_plan((2, 2))), [1, 6])
+    assert [problem.what for problem in caught.value.problems] == [
+        "there is no shot 7",
+        "the take has 4 video latents, the plan 8",
+        "the take has 32 audio latents, the plan 64",
+    ]
+
+
+def test_first_and_last_frame_stay():
+    first, last = torch.randn(CHANNELS[0], *SIZE), torch.randn(CHANNELS[0], *SIZE)
+    found = sample(1, first_last_frame(scene_noise(PLAN), first, last))
+    assert torch.equal(found.video[0], first) and torch.equal(found.video[-1], last)
+    assert not torch.equal(found.video[1:-1], sample(1).video[1:-1])
+
+
+def test_only_the_picture_that_is_given_is_kept():
+    keep = first_last_frame(scene_noise(PLAN), last=torch.ones(CHANNELS[0], *SIZE), strength=0.5)
+    assert keep.video.flatten(1).amax(1).tolist() == [0.0] * 7 + [0.5]
+    assert not keep.audio.any()
+
+
+def test_given_speech_stays_and_ambience_is_made():
+    speech = torch.randn(PLAN.frames, CHANNELS[1])
+    found = sample(1, given_sound(scene_noise(PLAN), speech))
+    assert torch.equal(found.audio[audio_tracks(PLAN) == SPEECH], speech)
+    assert torch.isfinite(found.audio).all() and found.audio[audio_tracks(PLAN) == AMBIENCE].any()
+
+
+def test_new_lines_replace_the_speech_that_a_retake_keeps():
+    take = sample(1)
+    speech = torch.randn(PLAN.frames, CHANNELS[1])
+    keep = merged(keep_all_but(PLAN, take, [2]), given_sound(take, speech))
+    assert torch.equal(keep.latents.audio[audio_tracks(PLAN) == SPEECH], speech)
+    ambience = (audio_tracks(PLAN) == AMBIENCE) & (audio_shots(PLAN) != 2)
+    assert torch.equal(keep.latents.audio[ambience], take.audio[ambience])
+    assert torch.equal(keep.latents.video[latent_shots(PLAN) != 2], take.video[latent_shots(PLAN) != 2])
+    assert torch.equal(keep.audio == 1, (audio_tracks(PLAN) == SPEECH) | (audio_shots(PLAN) != 2))
+
+
+def test_the_stronger_keep_has_its_value():
+    like = Latents(torch.zeros(2, 3, 1, 1), torch.zeros(2, 2))
+    strong = first_last_frame(like, torch.full((3, 1, 1), 1.0))
+    weak = first_last_frame(like, torch.full((3, 1, 1), 2.0), torch.full((3, 1, 1), 2.0), strength=0.5)
+    for keep in (merged(strong, weak), merged(weak, strong)):
+        assert keep.latents.video[:, 0, 0, 0].tolist() == [1, 2]
+        assert keep.video[:, 0, 0].tolist() == [1, 0.5]
