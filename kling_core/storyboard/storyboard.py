@@ -42,7 +42,7 @@ MOVE_KINDS: tuple[str, ...] = get_args(MoveKind)
 class _Written(BaseModel):
     """Users' JSON: unknown keys are mistakes worth telling, and nothing changes after parsing."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class CameraMove(_Written):
@@ -91,11 +91,12 @@ class Shot(_Written):
     lines: tuple[Line, ...] = ()
     description: str = Field(default="", max_length=512)
     place: Place | None = None
+    time_of_day: TimeOfDay | None = None
     transition: Transition = "cut"
 
 
 class Storyboard(_Written):
-    """A scene of 1 to 6 shots, 3 to 15 seconds in all. `place` holds for every shot that names none."""
+    """A scene of 1 to 6 shots, 3 to 15 s in all. `place` and `time_of_day` hold for every shot that names none."""
 
     title: str = Field(default="", max_length=100)
     aspect: Aspect = "16:9"
