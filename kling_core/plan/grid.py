@@ -23,7 +23,7 @@ class Grid:
 
     A latent covers `frames_per_latent` frames; cuts are legal on latent boundaries only, so that no latent mixes two
     shots. `spatial_stride` is pixels a token side. `audio_rate` is in samples a second, `audio_tokens_per_frame` in
-    audio tokens a video frame.
+    audio tokens a video frame and sound track, `reference_tokens` what the references of one element take.
     """
 
     fps: int
@@ -32,6 +32,7 @@ class Grid:
     sizes: dict[str, tuple[int, int]]
     audio_rate: int
     audio_tokens_per_frame: int = 1
+    reference_tokens: int = 0
 
     @property
     def latent_seconds(self) -> float:

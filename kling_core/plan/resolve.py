@@ -1,0 +1,72 @@
+"""Storyboard, cast and grid in, Plan out: every limit checked, every time on the grid, everybody in place."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kling_core.errors import ProblemList
+from kling_core.plan.blocking import block_shot
+from kling_core.plan.budget import choose_references, count_tokens
+from kling_core.plan.checks import check_scene, plain
+from kling_core.plan.grid import Grid
+from kling_core.plan.lines import place_lines, planned_line
+from kling_core.plan.performances import perform
+from kling_core.plan.plan import Plan, PlannedLine, PlannedMove, PlannedShot
+from kling_core.storyboard.camera import legal_directions, usual_amount, usual_direction
+from kling_core.storyboard.storyboard import CameraMove, Shot, Storyboard
+
+if TYPE_CHECKING:
+    from kling_core.backbone import Limits
+    from kling_core.elements.element import Cast
+
+
+def plan(storyboard: Storyboard, cast: "Cast", grid: Grid, limits: "Limits", *, seed: int = 0) -> Plan:
+    """Resolves a scene for a backbone's grid and limits. Deterministic; `seed` varies only what the director left open.
+
+    Raises one KlingError with every mistake of the scene: broken limits, unknown names, lines that do not fit.
+    """
+    problems, notes = ProblemList(), []
+    check_scene(storyboard, cast, limits, problems)
+    cuts, moved = grid.snap_cuts([shot.seconds for shot in storyboard.shots])
+    shots: list[PlannedShot] = []
+    lines: list[PlannedLine] = []
+    for number, (shot, start, stop) in enumerate(zip(storyboard.shots, cuts, cuts[1:]), 1):
+        performances = perform(number, shot, cast, limits, problems, notes)
+        camera = tuple(_planned_move(number, move, notes) for move in shot.camera)
+        shots.append(PlannedShot(
+            index=number - 1, start=start, stop=stop, size=shot.size, angle=shot.angle,
+            place=shot.place or storyboard.place, time_of_day=shot.time_of_day or storyboard.time_of_day,
+            performances=performances, camera=camera, description=shot.description,
+            transition=_transition(number, shot, notes),
+        ))
+        times = place_lines(number, shot.lines, (start / grid.fps, stop / grid.fps), grid, problems, notes)
+        lines += [
+            planned_line(len(lines) + at, number - 1, plain(line.speaker), line, span)
+            for at, (line, span) in enumerate(zip(shot.lines, times))
+        ]
+    problems.raise_if_any()
+    references, left_out = choose_references(cast, shots, limits)
+    width, height = grid.sizes[storyboard.aspect]
+    return Plan(
+        title=storyboard.title, aspect=storyboard.aspect, grid=grid, cast=cast.names, shots=tuple(shots),
+        lines=tuple(lines), blocking=tuple(block_shot(shot, grid.fps, width / height, seed) for shot in shots),
+        references=references, moved=tuple(moved), notes=(*notes, *left_out), negative=storyboard.negative,
+        tokens=count_tokens(grid, storyboard.aspect, shots, references),
+    )
+
+
+def _planned_move(number: int, move: CameraMove, notes: list[str]) -> PlannedMove:
+    """A move with its usual direction and amount filled in where the director gave none."""
+    direction, legal = move.direction, legal_directions(move.kind)
+    if direction is not None and direction not in legal:
+        direction = usual_direction(move.kind)
+        instead = f"it goes {direction}" if direction else "it has no direction"
+        notes.append(f"shot {number}: a {move.kind} cannot go {move.direction}, {instead}")
+    amount = usual_amount(move.kind, move.speed) if move.amount is None else move.amount
+    return PlannedMove(move.kind, direction or usual_direction(move.kind), amount)
+
+
+def _transition(number: int, shot: Shot, notes: list[str]) -> str:
+    if shot.transition != "cut" and number > 1:
+        notes.append(f"shot {number}: the {shot.transition} is made as a cut")
+    return shot.transition
