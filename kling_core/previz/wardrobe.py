@@ -1,0 +1,69 @@
+"""An element's pictures as the model takes them: reference tokens, and cut-outs to lay where the blocking puts them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from kling_core.previz.stage.portraits import BACKDROP
+
+BODY_VIEWS = ("front", "side", "back")
+BODY_SIZE, DETAIL_SIZE = (128, 64), (64, 64)
+REFERENCE_PATCH = 16
+TOKENS_PER_PERSON = 3 * 8 + 16
+REFERENCE_CHANNELS = 3 * REFERENCE_PATCH**2
+
+
+@dataclass(frozen=True)
+class Wardrobe:
+    """One person's views.
+
+    body: [3, 4, 128, 64] front, side, back; detail: [4, 64, 64]; channels are RGB in [-1, 1] times alpha, and alpha.
+    tokens: [40, 768] reference tokens in [-1, 1]. known: [40] float, 0 for tokens of a view that nobody supplied.
+    """
+
+    body: torch.Tensor
+    detail: torch.Tensor
+    tokens: torch.Tensor
+    known: torch.Tensor
+
+    @classmethod
+    def from_views(cls, views: Mapping[str, np.ndarray]) -> "Wardrobe":
+        """views: portraits as `stage.portraits.portraits` draws them, any size; all but the front may be missing."""
+        whole = {name: _fit(views[name], BODY_SIZE) for name in BODY_VIEWS if name in views}
+        detail = _fit(views["detail"], DETAIL_SIZE) if "detail" in views else None
+        bodies = torch.stack([whole.get(name, whole["front"]) for name in BODY_VIEWS])
+        small = F.avg_pool2d(bodies, 2)
+        face = detail if detail is not None else _face_of(whole["front"])
+        tokens = torch.cat([_patches(view) for view in small] + [_patches(face)])
+        known = [float(name in whole) for name in BODY_VIEWS for _ in range(8)] + [float(detail is not None)] * 16
+        return cls(torch.stack([_cut_out(view) for view in bodies]), _cut_out(face), tokens, torch.tensor(known))
+
+
+def _fit(picture: np.ndarray, size: tuple[int, int]) -> torch.Tensor:
+    """[3, H, W] in [-1, 1]."""
+    tensor = torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)[None].float() / 127.5 - 1
+    return F.interpolate(tensor, size, mode="bilinear", antialias=True, align_corners=False)[0]
+
+
+def _face_of(front: torch.Tensor) -> torch.Tensor:
+    """The head region of a whole figure, where no detail view was given."""
+    return F.interpolate(front[None, :, 4:64, 2:62], DETAIL_SIZE, mode="bilinear", align_corners=False)[0]
+
+
+def _patches(view: torch.Tensor) -> torch.Tensor:
+    """[tokens, 768] from [3, H, W]."""
+    size = REFERENCE_PATCH
+    channels, height, width = view.shape
+    split = view.reshape(channels, height // size, size, width // size, size)
+    return split.permute(1, 3, 0, 2, 4).reshape(-1, channels * size * size)
+
+
+def _cut_out(view: torch.Tensor) -> torch.Tensor:
+    backdrop = torch.tensor(BACKDROP)[:, None, None] * 2 - 1
+    alpha = ((view - backdrop).abs().amax(0) / 0.12).clamp(0, 1)
+    return torch.cat([view * alpha, alpha[None]])
