@@ -1,0 +1,36 @@
+from comfy_api.latest import io
+
+from . import convert, sockets
+
+
+class AudioSync(io.ComfyNode):
+    """Latents and plan -> the film's sound: the lines at their times and places, over the ambience."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="KlingCoreAudioSync",
+            display_name="AudioSync",
+            category=sockets.CATEGORY,
+            description="Puts every line at its time and its speaker's place, over the ambience, at -16 LUFS.",
+            search_aliases=["kling audio", "lip sync", "dialogue", "soundtrack", "audio decode"],
+            inputs=[
+                io.Latent.Input("latent"),
+                sockets.Plan.Input("plan"),
+            ],
+            outputs=[
+                io.Audio.Output("audio", display_name="AUDIO"),
+                io.String.Output("report", tooltip="Who says what, and when."),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, latent: dict, plan) -> io.NodeOutput:
+        from kling_core.sound.mix import mix
+
+        from kling_core.plan.report import plan_text
+
+        latents, scene = convert.latents(latent)
+        convert.require_plan(scene, plan)
+        samples = mix(plan, scene.speech, scene.backbone.decode_audio(latents, plan))
+        return io.NodeOutput(convert.audio(samples, plan.grid.audio_rate), plan_text(plan))

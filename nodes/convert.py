@@ -1,0 +1,111 @@
+"""ComfyUI's IMAGE, AUDIO and LATENT to the core's arrays, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from kling_core.backbone import Latents
+from kling_core.errors import KlingError, Problem
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from kling_core.plan.plan import Plan
+    from kling_core.render import Scene
+
+SCENE = "kling_scene"
+MEGABYTE = 2**20
+SHEET_COLUMNS, SHEET_PICTURES = 3, 6
+
+
+def picture(image: torch.Tensor) -> np.ndarray:
+    """The first picture of an IMAGE, [B, H, W, C] float in [0, 1], as uint8 [H, W, 3]."""
+    return (image[0, ..., :3].float().clamp(0, 1) * 255).round().to(torch.uint8).cpu().numpy()
+
+
+def image(pictures: np.ndarray) -> torch.Tensor:
+    """uint8 [T, H, W, 3] as an IMAGE."""
+    return torch.from_numpy(pictures).float() / 255
+
+
+def film(chunks: Iterable[np.ndarray], frames: int, progress: Callable[[int, int], None]) -> torch.Tensor:
+    """Streamed uint8 [T, H, W, 3] chunks, `frames` in all, as one IMAGE that is allocated once."""
+    whole, done = None, 0
+    for chunk in chunks:
+        if whole is None:
+            whole = torch.empty((frames, *chunk.shape[1:]))
+        whole[done : done + len(chunk)] = image(chunk)
+        done += len(chunk)
+        progress(done, frames)
+    return whole
+
+
+def recording(audio: dict[str, Any]) -> tuple[np.ndarray, int]:
+    """The first of an AUDIO's batch as (float32 [C, N], sample rate)."""
+    return audio["waveform"][0].float().cpu().numpy(), int(audio["sample_rate"])
+
+
+def audio(samples: np.ndarray, sample_rate: int) -> dict[str, Any]:
+    """float32 [C, N] as an AUDIO."""
+    return {"waveform": torch.from_numpy(samples)[None], "sample_rate": sample_rate}
+
+
+def latent(scene: Scene) -> dict[str, Any]:
+    """A scene's latents as a LATENT: nested (video [1, C, T, H, W], audio [1, C, tokens]), as core's AV models have it.
+
+    The scene itself travels in it, through stock latent nodes too, to whoever decodes it.
+    """
+    from comfy.nested_tensor import NestedTensor
+
+    return {"samples": NestedTensor(_pair(scene.latents)), SCENE: scene}
+
+
+def latents(latent: dict[str, Any]) -> tuple[Latents, Scene]:
+    """What a LATENT holds now, and its scene. KlingError if it is no VideoSampler's, or not of the scene's size."""
+    scene, samples = latent.get(SCENE), latent["samples"]
+    if scene is None:
+        raise _refused("it does not come from a VideoSampler", "Connect the LATENT of a VideoSampler")
+    if not getattr(samples, "is_nested", False):
+        raise _refused("it holds only picture or only sound", "Put both together again with Concat AV Latent")
+    video, sound = samples.unbind()
+    if [video.shape, sound.shape] != [part.shape for part in _pair(scene.latents)]:
+        raise _refused("its size was changed after sampling", "Connect it without nodes that crop, scale or repeat it")
+    return Latents(video[0].transpose(0, 1), sound[0].T), scene
+
+
+def _pair(latents: Latents) -> tuple[torch.Tensor, torch.Tensor]:
+    return latents.video.transpose(0, 1)[None], latents.audio.T[None]
+
+
+def require_plan(scene: Scene, plan: Plan) -> None:
+    """KlingError unless `plan` is the scene's: its lines would be put where nobody's mouth moves."""
+    if (plan.shots, plan.lines) != (scene.plan.shots, scene.plan.lines):
+        raise _refused("it was made from another plan", "Connect LATENT and PLAN of the same VideoSampler")
+
+
+def _refused(what: str, remedy: str) -> KlingError:
+    return KlingError(Problem("latent", what, remedy))
+
+
+def script(shots: list[str]) -> str:
+    """One text a shot, with or without "(3s, wide)" in front, as a script."""
+    texts = [shot.strip() for shot in shots]
+    return "\n".join(f"Shot {n}{' ' if text.startswith('(') else ': '}{text}" for n, text in enumerate(texts, 1))
+
+
+def contact_sheet(pictures: torch.Tensor) -> Image:
+    """Up to six of `pictures`, [F, H, W, 3] float in [0, 1], evenly spread over them, in rows of three."""
+    from PIL.Image import fromarray
+
+    chosen = np.linspace(0, len(pictures) - 1, min(len(pictures), SHEET_PICTURES)).round().astype(int)
+    columns = min(len(chosen), SHEET_COLUMNS)
+    rows = -(-len(chosen) // columns)
+    height, width = pictures.shape[1:3]
+    sheet = np.zeros((rows * columns, height, width, 3), np.uint8)
+    sheet[: len(chosen)] = (pictures[chosen].float().clamp(0, 1) * 255).round().cpu().numpy()
+    sheet = sheet.reshape(rows, columns, height, width, 3).swapaxes(1, 2)
+    return fromarray(sheet.reshape(rows * height, columns * width, 3))

@@ -1,0 +1,56 @@
+from comfy_api.latest import io
+
+from . import convert, host, sockets
+
+
+class VideoSampler(io.ComfyNode):
+    """Storyboard and cast -> one take: the latents of all shots, picture and sound."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        from kling_core.backbone import Settings
+
+        usual = Settings()
+        return io.Schema(
+            node_id="KlingCoreVideoSampler",
+            display_name="VideoSampler",
+            category=sockets.CATEGORY,
+            description="Samples all shots of a scene, picture and sound, in one generation.",
+            search_aliases=["kling sampler", "text to video", "reference to video", "image to video", "multi shot"],
+            inputs=[
+                sockets.Backbone.Input("backbone"),
+                sockets.Storyboard.Input("storyboard"),
+                sockets.Cast.Input("cast", optional=True, tooltip="Whoever the script calls by @name."),
+                io.Image.Input("first_frame", optional=True, tooltip="The film begins with this picture."),
+                io.Image.Input("last_frame", optional=True, tooltip="The film ends with this picture."),
+                io.Int.Input("seed", default=0, min=0, max=2**64 - 1, control_after_generate=True),
+                io.Int.Input("steps", default=usual.steps, min=1, max=100),
+                io.Float.Input(
+                    "guidance", default=usual.reference_guidance, min=1.0, max=10.0, step=0.1,
+                    tooltip="How closely people follow their references. 1 = off, and about twice as fast.",
+                ),
+            ],
+            outputs=[
+                io.Latent.Output("latent", display_name="LATENT"),
+                sockets.Plan.Output("plan", display_name="PLAN"),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls, backbone, storyboard, seed: int, steps: int, guidance: float,
+        cast=None, first_frame=None, last_frame=None,
+    ) -> io.NodeOutput:
+        from kling_core.backbone import Settings
+        from kling_core.elements.element import Cast
+        from kling_core.render import render
+
+        scene = render(
+            storyboard, cast or Cast(), backbone,
+            seed=seed,
+            settings=Settings(steps=steps, reference_guidance=guidance),
+            first_frame=None if first_frame is None else convert.picture(first_frame),
+            last_frame=None if last_frame is None else convert.picture(last_frame),
+            progress=host.HostProgress(steps),
+        )
+        return io.NodeOutput(convert.latent(scene), scene.plan)

@@ -1,0 +1,122 @@
+"""The VideoSampler, VAEDecode3D and AudioSync nodes on a backbone without weights."""
+
+import comfy_double
+import pytest
+import torch
+from fake_backbone import FakeBackbone
+
+from kling_core.elements.element import Binding, Cast, Element
+from kling_core.errors import KlingError
+
+SCRIPT = 'Shot 1 (2s, wide): @mira waves. Shot 2 (2s, close-up): Mira says, "Hello!"'
+
+
+@pytest.fixture
+def backbone():
+    return FakeBackbone()
+
+
+@pytest.fixture
+def cast():
+    return Cast((Binding(Element("mira"), 0.8),))
+
+
+@pytest.fixture
+def sample(run, backbone, cast):
+    """Run ShotSequence and VideoSampler, with changes to the sampler's inputs, and return (LATENT, PLAN)."""
+
+    def execute(script=SCRIPT, **changes):
+        storyboard, = run("ShotSequence", script=script).args
+        inputs = {"backbone": backbone, "storyboard": storyboard, "cast": cast, "steps": 2, **changes}
+        return run("VideoSampler", **inputs).args
+
+    return execute
+
+
+def test_the_sampler_passes_on_what_its_widgets_say(sample, backbone, cast):
+    sample(seed=5, steps=3, guidance=1.5)
+    settings = backbone.asked["settings"]
+    assert (backbone.asked["seed"], settings.steps, settings.reference_guidance) == (5, 3, 1.5)
+    assert backbone.asked["cast"] is cast and backbone.asked["keep"] is None
+
+
+def test_lines_are_spoken_before_the_picture_is_sampled_to_them(sample, backbone):
+    _, plan = sample()
+    line, = backbone.asked["speech"]
+    assert line.speaker == "mira" and plan.shots[1].start / 12 <= line.start < line.stop <= plan.seconds
+
+
+def test_progress_and_previews_reach_the_graph(sample, host):
+    sample(steps=3)
+    assert [(step, steps) for step, steps, _ in host.progress] == [(1, 3), (2, 3), (3, 3)]
+    assert all(preview is not None for _, _, preview in host.progress)
+
+
+def test_cancel_stops_sampling(sample, host):
+    host.interrupted = True
+    with pytest.raises(comfy_double.Interrupted):
+        sample()
+
+
+def test_all_mistakes_of_a_scene_are_told_before_anything_is_sampled(sample, backbone):
+    with pytest.raises(KlingError) as caught:
+        sample(script="Shot 1 (20s): @mira waves. Shot 2 (0.5s): @nobody waves.")
+    assert len(caught.value.problems) >= 3 and not backbone.asked
+
+
+def test_a_scene_needs_no_cast(sample):
+    _, plan = sample(script="Shot 1 (4s, wide): A tree on the beach.", cast=None)
+    assert plan.cast == ()
+
+
+@pytest.mark.parametrize(("name", "index"), [("first_frame", 0), ("last_frame", -1)])
+def test_a_given_frame_is_kept_at_its_end_of_the_film(sample, backbone, name, index):
+    sample(**{name: torch.full((1, 72, 128, 3), 0.5)})
+    keep = backbone.asked["keep"]
+    kept = [latent for latent in range(len(keep.video)) if keep.video[latent].any()]
+    assert kept == [index % len(keep.video)] and keep.video[index].all() and not keep.audio.any()
+    assert torch.allclose(keep.latents.video[index], torch.tensor(0.5), atol=0.01)
+
+
+def test_both_ends_can_be_given(sample, backbone):
+    sample(first_frame=torch.zeros(1, 72, 128, 3), last_frame=torch.ones(1, 72, 128, 3))
+    keep = backbone.asked["keep"]
+    assert (keep.latents.video[0].mean(), keep.latents.video[-1].mean()) == (0, 1)
+    assert keep.video.any((1, 2)).sum() == 2
+
+
+def test_the_film_is_decoded_shot_by_shot_within_the_budget(run, sample, backbone, host):
+    latent, _ = sample()
+    host.progress.clear()
+    film, fps = run("VAEDecode3D", latent=latent, memory_budget=256).args
+    assert film.shape == (48, 72, 128, 3) and fps == 12
+    assert backbone.asked["memory_budget"] == 256 * 2**20
+    assert [step for step, _, _ in host.progress] == [24, 48]
+
+
+def test_cancel_stops_decoding(run, sample, host):
+    latent, _ = sample()
+    host.interrupted = True
+    with pytest.raises(comfy_double.Interrupted):
+        run("VAEDecode3D", latent=latent)
+
+
+def test_the_sound_is_as_long_as_the_film_and_stereo(run, sample):
+    latent, plan = sample()
+    audio, report = run("AudioSync", latent=latent, plan=plan).args
+    assert audio["sample_rate"] == 24000 and audio["waveform"].shape == (1, 2, 4 * 24000)
+    assert "@mira" in report and "Hello!" in report
+
+
+def test_the_line_is_heard_in_its_shot_only(run, sample):
+    latent, plan = sample()
+    audio, _ = run("AudioSync", latent=latent, plan=plan).args
+    before, after = audio["waveform"][0].split(2 * 24000, dim=1)
+    assert after.abs().max() > 3 * before.abs().max()
+
+
+def test_a_latent_with_the_plan_of_another_scene_is_refused(run, sample):
+    latent, _ = sample()
+    _, other = sample(script="Shot 1 (4s, wide): @mira waves.")
+    with pytest.raises(KlingError, match="plan"):
+        run("AudioSync", latent=latent, plan=other)
