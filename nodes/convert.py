@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import torch
-
 from kling_core.backbone import Latents
 from kling_core.errors import KlingError, Problem
 
 if TYPE_CHECKING:
+    import numpy as np
+    import torch
     from PIL.Image import Image
 
     from kling_core.plan.plan import Plan
@@ -24,16 +23,20 @@ SHEET_COLUMNS, SHEET_PICTURES = 3, 6
 
 def picture(image: torch.Tensor) -> np.ndarray:
     """The first picture of an IMAGE, [B, H, W, C] float in [0, 1], as uint8 [H, W, 3]."""
-    return (image[0, ..., :3].float().clamp(0, 1) * 255).round().to(torch.uint8).cpu().numpy()
+    return (image[0, ..., :3].float().clamp(0, 1) * 255).round().byte().cpu().numpy()
 
 
 def image(pictures: np.ndarray) -> torch.Tensor:
     """uint8 [T, H, W, 3] as an IMAGE."""
+    import torch
+
     return torch.from_numpy(pictures).float() / 255
 
 
 def film(chunks: Iterable[np.ndarray], frames: int, progress: Callable[[int, int], None]) -> torch.Tensor:
     """Streamed uint8 [T, H, W, 3] chunks, `frames` in all, as one IMAGE that is allocated once."""
+    import torch
+
     whole, done = None, 0
     for chunk in chunks:
         if whole is None:
@@ -51,6 +54,8 @@ def recording(audio: dict[str, Any]) -> tuple[np.ndarray, int]:
 
 def audio(samples: np.ndarray, sample_rate: int) -> dict[str, Any]:
     """float32 [C, N] as an AUDIO."""
+    import torch
+
     return {"waveform": torch.from_numpy(samples)[None], "sample_rate": sample_rate}
 
 
@@ -99,6 +104,7 @@ def script(shots: list[str]) -> str:
 
 def contact_sheet(pictures: torch.Tensor) -> Image:
     """Up to six of `pictures`, [F, H, W, 3] float in [0, 1], evenly spread over them, in rows of three."""
+    import numpy as np
     from PIL.Image import fromarray
 
     chosen = np.linspace(0, len(pictures) - 1, min(len(pictures), SHEET_PICTURES)).round().astype(int)
