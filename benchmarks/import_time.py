@@ -16,7 +16,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from machine import describe_machine
+from results import describe_machine, publish
 
 ROOT = Path(__file__).resolve().parents[1]
 HEAVY = ("torch", "torchaudio", "cv2", "av", "kornia", "numpy", "pydantic", "safetensors")
@@ -95,10 +95,7 @@ def main() -> None:
         "import kling_core": measure("import kling_core", find_core, arguments.repeat),
         "import kling_core.cli": measure("import kling_core.cli", find_core, arguments.repeat),
     }
-    text = json.dumps(result, indent=2)
-    print(text)
-    if arguments.out:
-        arguments.out.write_text(text + "\n", encoding="utf-8")
+    publish(result, arguments.out)
 
 
 if __name__ == "__main__":

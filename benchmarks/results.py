@@ -1,13 +1,22 @@
-"""What a figure was measured on; goes into every benchmark's JSON."""
+"""What every benchmark's result needs: the machine it was measured on, and a way out."""
 
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import os
 import platform
 from pathlib import Path
 
-PACKAGES = ("torch", "numpy", "av", "opencv-python-headless")
+_PACKAGES = ("torch", "numpy", "av", "opencv-python-headless")
+
+
+def publish(result: dict, out: Path | None) -> None:
+    """Prints a result as JSON, and writes it to `out` if that is given."""
+    text = json.dumps(result, indent=2)
+    print(text)
+    if out:
+        out.write_text(text + "\n", encoding="utf-8")
 
 
 def describe_machine() -> dict:
@@ -15,9 +24,9 @@ def describe_machine() -> dict:
         "system": f"{platform.system()} {platform.machine()}",
         "processor": _processor(),
         "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        "packages": {name: version for name in PACKAGES if (version := _version(name))},
         "threads": os.environ.get("OMP_NUM_THREADS", "default"),
+        "python": platform.python_version(),
+        "packages": {name: version for name in _PACKAGES if (version := _version(name))},
     }
 
 
