@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     import numpy as np
     import torch
+    from kling_core.sound.speech import SpokenLine
 
     from kling_core.elements.element import Cast
     from kling_core.plan.grid import Grid
     from kling_core.plan.plan import Plan
-    from kling_core.sound.speech import SpokenLine
 
 Progress = Callable[[int, int, "torch.Tensor | None"], None]
 """progress(step, steps, preview): called after each step; preview is [F, H, W, 3] float in [0, 1] or None. It may
@@ -63,10 +63,14 @@ class Keep:
 
 
 class Backbone(Protocol):
-    """A model family behind one contract. Methods run in the order in which they stand here."""
+    """A model family behind one contract. Methods run in the order in which they stand here.
+
+    licence: the name of its weights' licence, for the report of every scene.
+    """
 
     grid: "Grid"
     limits: Limits
+    licence: str
 
     def condition(self, plan: "Plan", cast: "Cast", speech: "tuple[SpokenLine, ...]" = ()) -> Any: ...
 
@@ -74,6 +78,10 @@ class Backbone(Protocol):
         self, conditioning: Any, *, seed: int, settings: Settings, keep: Keep | None = None,
         progress: Progress | None = None,
     ) -> Latents: ...
+
+    def empty(self, plan: "Plan") -> Latents:
+        """Zeros of the shapes that `sample` makes of this plan."""
+        ...
 
     def encode_image(self, picture: "np.ndarray", plan: "Plan") -> "torch.Tensor": ...
 

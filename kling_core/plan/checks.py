@@ -77,10 +77,9 @@ def _check_names(number: int, shot: Shot, cast: "Cast", problems: ProblemList) -
 
 
 def _remedy_for(name: str, known: tuple[str, ...]) -> str:
-    if not known:
-        return "Cast an element of that name, or take the name out: nobody is cast in this scene."
     lower = {other.lower(): other for other in known}
     close = get_close_matches(name.lower(), lower, n=1)
     if close:
         return f"Did you mean @{lower[close[0]]}?"
-    return f"Cast an element of that name, or use {', '.join('@' + other for other in known)}."
+    others = f", or use {', '.join('@' + other for other in known)}" if known else ""
+    return f"Cast an element of that name (--element {name}=FILE, the library, or BindSubject){others}."

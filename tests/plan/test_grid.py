@@ -1,7 +1,7 @@
 """The one place where time is rounded."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kling_core.plan.grid import Grid
@@ -13,6 +13,7 @@ grids = st.builds(
 durations = st.lists(st.floats(1, 15), min_size=1, max_size=6)
 
 
+@settings(deadline=None)
 @given(grids, durations)
 def test_cuts_are_legal_rise_and_give_every_shot_a_latent(grid, seconds):
     cuts, _ = grid.snap_cuts(seconds)
@@ -21,6 +22,7 @@ def test_cuts_are_legal_rise_and_give_every_shot_a_latent(grid, seconds):
     assert all(after - before >= grid.frames_per_latent for before, after in zip(cuts, cuts[1:]))
 
 
+@settings(deadline=None)
 @given(grids, durations)
 def test_rounding_never_adds_up(grid, seconds):
     cuts, _ = grid.snap_cuts(seconds)
@@ -30,6 +32,7 @@ def test_rounding_never_adds_up(grid, seconds):
         assert abs(cut / grid.fps - wanted) <= grid.latent_seconds / 2 + 1e-6
 
 
+@settings(deadline=None)
 @given(grids, durations)
 def test_every_moved_cut_is_told(grid, seconds):
     cuts, moved = grid.snap_cuts(seconds)
@@ -39,12 +42,14 @@ def test_every_moved_cut_is_told(grid, seconds):
     assert all("s moved to" in str(adjustment) for adjustment in moved)
 
 
+@settings(deadline=None)
 @given(grids, st.lists(st.floats(0.001, 0.05), min_size=2, max_size=6))
 def test_shots_shorter_than_a_latent_still_get_one(grid, seconds):
     cuts, _ = grid.snap_cuts(seconds)
     assert all(after - before >= grid.frames_per_latent for before, after in zip(cuts, cuts[1:]))
 
 
+@settings(deadline=None)
 @given(grids, st.floats(0, 60), st.floats(0, 60))
 def test_snapping_is_monotone(grid, one, other):
     assert grid.snap(min(one, other)) <= grid.snap(max(one, other))

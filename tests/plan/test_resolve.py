@@ -216,7 +216,7 @@ def test_unknown_names_get_a_suggestion():
 
 
 def test_an_unknown_name_without_any_cast():
-    assert "nobody is cast" in told(shot(subjects=["mira"]), people=cast())["shot 1"]
+    assert "--element mira=FILE" in told(shot(subjects=["mira"]), people=cast())["shot 1"]
 
 
 def test_a_line_longer_than_its_shot_says_how_long_it_is():

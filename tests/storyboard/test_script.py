@@ -1,7 +1,7 @@
 """Scripts in, storyboards out: shots, attributes, subjects, actions, seconds, and every mistake with its place."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kling_core.errors import KlingError
@@ -167,6 +167,7 @@ def test_shots_without_seconds_share_what_is_left_and_long_lines_get_more():
     assert board.shots[0].seconds == 4.0 and board.shots[1].seconds > board.shots[2].seconds >= 1.0
 
 
+@settings(deadline=None)
 @given(st.integers(1, 6), st.floats(6, 15))
 def test_shared_seconds_add_up_to_the_total(count, total):
     total = round(total, 2)
@@ -210,6 +211,7 @@ def test_script_size_is_limited():
     assert str(MAX_CHARACTERS) in mistakes("x" * (MAX_CHARACTERS + 1))["script"]
 
 
+@settings(deadline=None)
 @given(st.text(alphabet=st.sampled_from('Shot 12:(3s,)"“”@mira says.;\n\ue000\uf000 and'), max_size=200))
 def test_any_text_gives_a_storyboard_or_a_kling_error(text):
     try:

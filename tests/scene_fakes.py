@@ -1,0 +1,65 @@
+"""A backbone without weights and elements without photographs, for tests of the spine."""
+
+import numpy as np
+import torch
+
+from kling_core.backbone import Latents, Limits
+from kling_core.elements.element import Binding, Cast, Element
+from kling_core.plan.grid import Grid
+from kling_core.storyboard.script import parse_script
+
+CHANNELS, AUDIO_CHANNELS = 3, 4
+SCENE = parse_script(
+    'Title: Two\nShot 1 (2s, wide): @mira walks left. Shot 2 (2s, close-up): Mira says, "Look at that." '
+    'Shot 3 (2s): Mira waves. Leo off-screen says, "Yes."',
+    ("mira", "leo"),
+)
+
+
+def small_cast(*names):
+    """Elements with one striped view each."""
+    view = np.zeros((64, 32, 3), np.uint8)
+    view[::4] = 200
+    return Cast(tuple(Binding(Element(name, views={"front": view}, origin="stage")) for name in names))
+
+
+class FakeBackbone:
+    """Its pictures are as bright as their shot's number, its ambience is silence; it notes what it was asked."""
+
+    grid = Grid(
+        fps=12, frames_per_latent=4, spatial_stride=8, audio_rate=24000, reference_tokens=40,
+        sizes={"16:9": (128, 72), "9:16": (72, 128), "1:1": (96, 96)},
+    )
+    limits = Limits(shots=6, seconds=(3.0, 15.0), elements=7, views_per_element=4, subjects_per_shot=3)
+    licence = "none"
+
+    def __init__(self):
+        self.asked = {}
+
+    def condition(self, plan, cast, speech=()):
+        self.asked.update(plan=plan, cast=cast, speech=speech)
+        return plan
+
+    def empty(self, plan):
+        rows, columns = self.grid.tokens_per_latent(plan.aspect)
+        video = torch.zeros(plan.frames // self.grid.frames_per_latent, CHANNELS, rows, columns)
+        return Latents(video, torch.zeros(2 * plan.frames, AUDIO_CHANNELS))
+
+    def sample(self, conditioning, *, seed, settings, keep=None, progress=None):
+        self.asked.update(seed=seed, settings=settings, keep=keep)
+        for step in range(1, settings.steps + 1):
+            if progress:
+                progress(step, settings.steps, None)
+        return self.empty(conditioning)
+
+    def encode_image(self, picture, plan):
+        rows, columns = self.grid.tokens_per_latent(plan.aspect)
+        return torch.full((CHANNELS, rows, columns), float(picture.mean()))
+
+    def decode_video(self, latents, plan, *, memory_budget=None):
+        width, height = plan.size
+        for shot in plan.shots:
+            yield np.full((shot.frames, height, width, 3), 40 * (shot.index + 1), np.uint8)
+
+    def decode_audio(self, latents, plan):
+        return np.zeros((2, round(plan.seconds * self.grid.audio_rate)), np.float32)
