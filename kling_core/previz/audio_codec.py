@@ -60,6 +60,7 @@ class AudioCodec(nn.Module):
 
         rows = (tokens * self.scale) @ self.basis.T + self.mean
         mel = rows.reshape(-1, 2, _SLOTS, BANDS).permute(1, 3, 0, 2).flatten(2).repeat_interleave(2, -1).exp()
+        mel = torch.cat([mel, mel[..., -1:]], -1)  # a centred spectrogram ends on the last sample
         magnitude = (torch.linalg.pinv(self.bands) @ mel).clamp(min=0)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)

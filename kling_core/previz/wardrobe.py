@@ -10,11 +10,12 @@ import torch
 import torch.nn.functional as F
 
 from kling_core.previz.stage.portraits import BACKDROP
+from kling_core.previz.world import GRID
 
 BODY_VIEWS = ("front", "side", "back")
 BODY_SIZE, DETAIL_SIZE = (128, 64), (64, 64)
 REFERENCE_PATCH = 16
-TOKENS_PER_PERSON = 3 * 8 + 16
+TOKENS_PER_PERSON = GRID.reference_tokens  # 8 for each whole figure, 16 for the face
 REFERENCE_CHANNELS = 3 * REFERENCE_PATCH**2
 
 
@@ -32,7 +33,7 @@ class Wardrobe:
     known: torch.Tensor
 
     @classmethod
-    def from_views(cls, views: Mapping[str, np.ndarray]) -> "Wardrobe":
+    def from_views(cls, views: Mapping[str, np.ndarray]) -> Wardrobe:
         """views: portraits as `stage.portraits.portraits` draws them, any size; all but the front may be missing."""
         whole = {name: _fit(views[name], BODY_SIZE) for name in BODY_VIEWS if name in views}
         detail = _fit(views["detail"], DETAIL_SIZE) if "detail" in views else None
@@ -42,6 +43,10 @@ class Wardrobe:
         tokens = torch.cat([_patches(view) for view in small] + [_patches(face)])
         known = [float(name in whole) for name in BODY_VIEWS for _ in range(8)] + [float(detail is not None)] * 16
         return cls(torch.stack([_cut_out(view) for view in bodies]), _cut_out(face), tokens, torch.tensor(known))
+
+    def faded(self, strength: float) -> Wardrobe:
+        """The same pictures at a binding strength from 0 to 1."""
+        return Wardrobe(self.body * strength, self.detail * strength, self.tokens, self.known * strength)
 
 
 def _fit(picture: np.ndarray, size: tuple[int, int]) -> torch.Tensor:

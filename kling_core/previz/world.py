@@ -14,6 +14,7 @@ GRID = Grid(
     sizes={"16:9": (128, 72), "9:16": (72, 128), "1:1": (96, 96)},
     audio_rate=24000,
     audio_tokens_per_frame=1,
+    reference_tokens=40,
 )
 LIMITS = Limits(shots=6, seconds=(3.0, 15.0), elements=7, views_per_element=4, subjects_per_shot=3)
 UPSCALE = 2  # the decoder's pictures are this many times GRID.sizes

@@ -128,6 +128,7 @@ def fill(
     frames: how many excerpts keep their pictures, for the refiner.
     """
     started = time.monotonic()
+    torch.set_num_threads(1)  # the workers keep all cores busy
     cast = _cast(seed, people, workers)
     report(f"cast {people} people in {time.monotonic() - started:.0f} s")
     buffer, waiting = Buffer(cast), []

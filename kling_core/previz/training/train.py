@@ -43,7 +43,7 @@ def main(minutes: float, device: str, out: str | Path, resume: bool = False, con
     workers = max(1, os.cpu_count() or 1)
     # As many excerpts as the training can use about six times each, and as the render time allows.
     buffer = fill(
-        run.seed, people=max(60, min(2000, int(minutes * 16))), count=int(minutes * 130),
+        run.seed, people=max(60, min(2000, int(minutes * 10))), count=int(minutes * 130),
         minutes=minutes * RENDER_SHARE, vae=run.vae, codec=run.codec, workers=workers, frames=int(min(1200, minutes * 12)),
         report=run.report,
     )

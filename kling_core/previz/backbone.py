@@ -1,0 +1,196 @@
+"""The embedded backbone: our own small audio-video model behind the Backbone protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from kling_core.attention.routing import Policy, ShotRule, route
+from kling_core.attention.spans import attend
+from kling_core.backbone import Keep, Latents, Progress, Settings
+from kling_core.decode.streaming import stream
+from kling_core.elements.element import Cast
+from kling_core.plan.plan import Plan
+from kling_core.previz import world
+from kling_core.previz.audio_codec import AudioCodec
+from kling_core.previz.conditioning import Conditioning, make_conditioning
+from kling_core.previz.transformer import PrevizTransformer, Tokens
+from kling_core.previz.video_vae import VideoVAE
+from kling_core.previz.weights_file import load_weights
+from kling_core.sampling.flow import Sigmas, noise, schedule
+from kling_core.sampling.guidance import guided
+from kling_core.sampling.retake import audio_shots, given_sound, latent_shots, merged
+from kling_core.sampling.solvers import SOLVERS
+from kling_core.sound.speech import SpokenLine
+
+GRID, LIMITS = world.GRID, world.LIMITS
+POLICY = Policy(shots=ShotRule(mode="sparse"))
+DEFAULT_SETTINGS = Settings(steps=8, reference_guidance=1.6)
+_SHIFT = 2.0
+# The refiner looks back one frame a layer, which is one latent for its four layers.
+_CONTEXT, _DECODE_BUDGET = 1, 512 * 2**20
+
+
+class Previz:
+    """See `backbone.Backbone`. Films come out twice the size of GRID.sizes (UPSCALE)."""
+
+    grid, limits = GRID, LIMITS
+
+    def __init__(
+        self, model: PrevizTransformer, vae: VideoVAE, codec: AudioCodec, about: dict, device: torch.device,
+        policy: Policy = POLICY,
+    ):
+        self.model, self.vae, self.codec = model.to(device), vae.to(device), codec
+        self.about, self.device, self.policy = about, device, policy
+
+    @classmethod
+    def load(cls, path: Path | None = None, device: str = "auto") -> Previz:
+        """Load weights: the shipped ones, or a file that `kling train previz` made. Raises KlingError without them."""
+        if device == "auto":
+            device = "cuda" if torch.cuda.is_available() else "cpu"
+        return cls(*load_weights(path), torch.device(device))
+
+    def output_size(self, plan: Plan) -> tuple[int, int]:
+        """Width and height in pixels of the film."""
+        width, height = plan.size
+        return width * world.UPSCALE, height * world.UPSCALE
+
+    def condition(self, plan: Plan, cast: Cast, speech: tuple[SpokenLine, ...] = ()) -> Conditioning:
+        return make_conditioning(plan, cast, speech, self.codec)
+
+    @torch.inference_mode()
+    def sample(
+        self, conditioning: Conditioning, *, seed: int, settings: Settings = DEFAULT_SETTINGS,
+        keep: Keep | None = None, progress: Progress | None = None,
+    ) -> Latents:
+        """Sample all shots, picture and ambience, in one run over one packed stream. The speech track is given."""
+        plan = conditioning.plan
+        start = noise(
+            (world.VIDEO_CHANNELS, world.AUDIO_CHANNELS), plan.grid.tokens_per_latent(plan.aspect),
+            latent_shots(plan), audio_shots(plan), seed,
+        )
+        given = given_sound(start, conditioning.speech)
+        keep = merged(keep, given) if keep else given
+
+        def on_step(step: int, steps: int, clean: Latents) -> None:
+            if progress:
+                progress(step, steps, self.preview(clean, plan))
+
+        denoise = guided(self._predictor(conditioning, settings.steps), _scaled(settings, conditioning.strength))
+        return SOLVERS[settings.solver](denoise, start, schedule(settings.steps, _SHIFT), keep, on_step)
+
+    def _predictor(self, conditioning: Conditioning, steps: int):
+        inputs = _Inputs(conditioning, self.device)
+        layers = self.model.config.layers
+
+        def predict(latents: Latents, sigmas: Sigmas, without: str | None) -> Latents:
+            def attention(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, layer: int) -> torch.Tensor:
+                table = route(conditioning.packed.layout, self.policy, layer=layer, layers=layers)
+                return attend(q, k, v, table)
+
+            video, audio = self.model(inputs.tokens(latents, sigmas, without), attention)
+            return inputs.latents(video, audio, latents)
+
+        return predict
+
+    def preview(self, latents: Latents, plan: Plan) -> torch.Tensor:
+        """The first frame of every shot, without the refiner: [shots, H, W, 3] in [0, 1]."""
+        firsts = [shot.start // plan.grid.frames_per_latent for shot in plan.shots]
+        frames = self.vae.decode_linear(_channels_last(latents.video[firsts]).to(self.device))
+        return ((frames[:: plan.grid.frames_per_latent].permute(0, 2, 3, 1) + 1) / 2).clamp(0, 1).cpu()
+
+    def encode_image(self, picture: np.ndarray, plan: Plan) -> torch.Tensor:
+        """A still, cropped to the scene's aspect, as one latent [C, H, W]. picture: uint8 [H, W, 3]."""
+        width, height = plan.size
+        scale = max(width / picture.shape[1], height / picture.shape[0])
+        size = (max(width, round(picture.shape[1] * scale)), max(height, round(picture.shape[0] * scale)))
+        fitted = cv2.resize(picture, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+        left, top = (size[0] - width) // 2, (size[1] - height) // 2
+        fitted = np.ascontiguousarray(fitted[top:top + height, left:left + width])
+        frame = torch.from_numpy(fitted).permute(2, 0, 1).float() / 127.5 - 1
+        still = frame[None].expand(plan.grid.frames_per_latent, -1, -1, -1).to(self.device)
+        return self.vae.encode(still)[0].permute(2, 0, 1).cpu()
+
+    def decode_video(
+        self, latents: Latents, plan: Plan, *, memory_budget: int | None = None
+    ) -> Iterator[np.ndarray]:
+        """uint8 [T, H, W, 3], shot by shot and, within a shot, in pieces that fit `memory_budget` bytes."""
+        width, height = self.output_size(plan)
+        # Three output pictures and about 20 feature maps of 40 channels at an eighth of its pixels, in float32.
+        bytes_per_latent = plan.grid.frames_per_latent * width * height * (3 * 3 + 20 * 40 // 16) * 4
+        for shot in plan.shots:
+            of_shot = plan.shot_latents(shot)
+            shot_latents = _channels_last(latents.video[of_shot.start:of_shot.stop])
+            pieces = stream(
+                shot_latents, self._decode, frames_per_latent=plan.grid.frames_per_latent, context=_CONTEXT,
+                bytes_per_latent=bytes_per_latent, memory_budget=memory_budget or _DECODE_BUDGET,
+            )
+            for frames in pieces:
+                yield frames.numpy()
+
+    @torch.inference_mode()
+    def _decode(self, latents: torch.Tensor) -> torch.Tensor:
+        frames = self.vae.decode(latents.to(self.device)).permute(0, 2, 3, 1)
+        return ((frames + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).cpu()
+
+    @torch.inference_mode()
+    def decode_audio(self, latents: Latents, plan: Plan) -> np.ndarray:
+        """The ambience that the model made: float32 [2, samples]. Speech is given and never decoded."""
+        return self.codec.decode(latents.audio[plan.frames:])
+
+
+class _Inputs:
+    """The constant inputs of one scene, and the way between Latents and the packed stream."""
+
+    def __init__(self, conditioning: Conditioning, device: torch.device):
+        packed = conditioning.packed
+        self.device = device
+        self.order = torch.from_numpy(packed.order)
+        self.speech, self.silence = conditioning.speech, conditioning.silence
+        self.silent_features = conditioning.silent_features[None].to(device)
+        self.constant = {
+            "text": packed.text[None], "references": conditioning.references[None], "known": conditioning.known[None],
+            "features": packed.features[None], "pasted": packed.pasted[None], "reads": packed.reads[None],
+            "wears": packed.wears[None], "positions": packed.layout.positions[None], "track": packed.track,
+        }
+        self.constant = {name: value.to(device) for name, value in self.constant.items()}
+        self.clean = packed.layout.tokens - len(packed.order) - len(packed.track)
+
+    def tokens(self, latents: Latents, sigmas: Sigmas, without: str | None) -> Tokens:
+        video = _channels_last(latents.video).flatten(0, 2)[self.order]
+        sigma = torch.cat([torch.zeros(self.clean), sigmas.audio, sigmas.video.flatten()[self.order]])
+        level, level_of = sigma.unique(return_inverse=True)
+        inputs = dict(self.constant)
+        audio = latents.audio
+        if without == "references":
+            inputs["known"], inputs["pasted"] = inputs["known"] * 0, inputs["pasted"] * 0
+        elif without == "text":
+            inputs["text"] = inputs["text"] * 0
+        elif without == "audio":
+            # Without sound the scene is a silent one, which the model knows from its training.
+            inputs["features"] = self.silent_features
+            audio = torch.cat([self.silence, audio[len(self.silence):]])
+        return Tokens(
+            **inputs, audio=audio[None].to(self.device), video=video[None].to(self.device),
+            level=level[None].to(self.device), level_of=level_of[None].to(self.device),
+        )
+
+    def latents(self, video: torch.Tensor, audio: torch.Tensor, like: Latents) -> Latents:
+        frames, channels, rows, columns = like.video.shape
+        flat = torch.empty(frames * rows * columns, channels)
+        flat[self.order] = video[0].float().cpu()
+        return Latents(flat.view(frames, rows, columns, channels).permute(0, 3, 1, 2).contiguous(), audio[0].float().cpu())
+
+
+def _scaled(settings: Settings, strength: float) -> Settings:
+    """Binding beyond 1 exaggerates: it scales what references add."""
+    return replace(settings, reference_guidance=1 + (settings.reference_guidance - 1) * max(strength, 1.0))
+
+
+def _channels_last(video: torch.Tensor) -> torch.Tensor:
+    return video.permute(0, 2, 3, 1)
