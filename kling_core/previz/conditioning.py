@@ -50,10 +50,10 @@ def make_conditioning(plan: Plan, cast: Cast, speech: tuple[SpokenLine, ...], co
     ]
     wardrobes = {binding.element.name: _wardrobe(binding) for binding in bound}
     mouths = mouth_curves(plan, speech)
-    parts = [_part(plan, number, wardrobes, mouths, _speakers(plan, speech)) for number in range(len(plan.shots))]
-    packed = pack(parts, tuple(wardrobes), text.scene_words(plan.shots[0]))
-    silent = pack([_part(plan, number, {}, {}, parts[number].speakers) for number in range(len(plan.shots))],
-                  (), text.scene_words(plan.shots[0]))
+    speakers, scene = _speakers(plan, speech), text.scene_words(plan.shots[0])
+    shots = range(len(plan.shots))
+    packed = pack([_part(plan, number, wardrobes, mouths, speakers) for number in shots], tuple(wardrobes), scene)
+    silent = pack([_part(plan, number, {}, {}, speakers) for number in shots], (), scene)
     nobody = torch.zeros(0, TOKENS_PER_PERSON, REFERENCE_CHANNELS)
     return Conditioning(
         plan, packed, silent.features,

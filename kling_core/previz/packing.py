@@ -77,7 +77,7 @@ def pack(parts: list[ShotPart], people: tuple[str, ...], scene: list[int]) -> Pa
         features=_in_order([torch.from_numpy(part.geometry.features).flatten(0, 2) for part in parts], order),
         pasted=_in_order([part.pasted.flatten(0, 2) for part in parts], order),
         reads=_reads(words, shot_of, owner_of),
-        wears=torch.tensor([[float(owner == person) for person in people] for owner in owner_of]).view(-1, len(people)),
+        wears=torch.tensor([[float(owner == person) for person in people] for owner in owner_of]).view(len(order), len(people)),
         mouth=_in_order([torch.from_numpy(part.geometry.mouth).flatten() for part in parts], order),
         track=torch.arange(2).repeat_interleave(frames),
     )

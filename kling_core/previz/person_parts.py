@@ -9,7 +9,7 @@ import numpy as np
 
 from kling_core.elements.faces import Face
 
-_FACE_HEIGHT = 56
+FACE_HEIGHT = 56
 _REACH = 2.6
 """How far, in face widths, the cut-out reaches to each side of the face."""
 STOP = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 30, 0.3)
@@ -35,10 +35,22 @@ class Portrait:
         """Mask [H, W] of a rectangle in face coordinates."""
         return (self.x >= left) & (self.x < right) & (self.y >= top) & (self.y < bottom)
 
+    def pixels(self, mask: np.ndarray) -> np.ndarray:
+        """Lab [N, 3] under a mask."""
+        return np.ascontiguousarray(self.lab[mask])
+
+    def share(self, mask: np.ndarray, zone: tuple[float, float, float, float]) -> float:
+        """Share of a zone that `mask` covers; 0 where the picture does not reach."""
+        inside = self.zone(*zone)
+        return float(mask[inside].mean()) if inside.any() else 0.0
+
     @property
-    def lowest(self) -> float:
-        """y of the picture's lower edge."""
-        return float(self.y.max())
+    def face_pixels(self) -> int:
+        return max(int(self.zone(0, 0, 1, 1).sum()), 1)
+
+    @property
+    def face_width(self) -> float:
+        return self.face.width * self.scale
 
     def distance(self, colour: np.ndarray, lightness: float = 1.0) -> np.ndarray:
         """Colour distance (CIE76) of every pixel to a Lab colour; differences in lightness count `lightness` times."""
@@ -56,12 +68,12 @@ class Portrait:
 
 def cut_out(picture: np.ndarray, face: Face) -> Portrait:
     """The person around `face` in `picture` [H, W, 3] uint8 RGB."""
-    scale = _FACE_HEIGHT / face.height
+    scale = FACE_HEIGHT / face.height
     centre = face.left + face.width / 2
     left = max(int(centre - (_REACH + 0.5) * face.width), 0)
     right = min(int(centre + (_REACH + 0.5) * face.width), picture.shape[1])
     top = max(int(face.top - 1.3 * face.height), 0)
-    bottom = min(int(face.top + 8 * face.height), picture.shape[0])
+    bottom = min(int(face.top + 10 * face.height), picture.shape[0])
     part = np.ascontiguousarray(picture[top:bottom, left:right])
     size = (max(round(part.shape[1] * scale), 8), max(round(part.shape[0] * scale), 8))
     rgb = cv2.resize(part, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)

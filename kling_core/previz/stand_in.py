@@ -1,8 +1,7 @@
 """Stand-ins: from photographs of a person to the looks of our puppets, so that the embedded model can draw them.
 
-Colours are measured, in CIE L*a*b*, on a person cut out of the background; shapes are told coarsely from where colours
-lie around the face. Glasses, a beard and a hat are given only on strong evidence: one too few is a likeness, one too
-many is somebody else.
+Colours are measured in CIE L*a*b* on a person cut out of the background; shapes are told coarsely from where colours
+lie around the face.
 """
 
 from __future__ import annotations
@@ -14,14 +13,21 @@ import numpy as np
 
 from kling_core.elements.element import Element
 from kling_core.elements.faces import Face
+from kling_core.previz.accessories import has_beard, has_glasses, hat_of
 from kling_core.previz.face_box import face_box
-from kling_core.previz.person_parts import STOP, Portrait, cut_out, main_colour, rgb_of
+from kling_core.previz.hair import SKIN_RADIUS, measure_hair
+from kling_core.previz.person_parts import FACE_HEIGHT, Portrait, cut_out, main_colour, rgb_of
 from kling_core.previz.stage.look import Colour, Look
 
-SKIN_RADIUS, HAIR_RADIUS = 16.0, 14.0
-_SHADED = {"skin": 1.0, "hair": 1.0, "cloth": 1.0}
+_SHADED = {"skin": 0.75, "hair": 1.05, "cloth": 0.77}
+"""How much of a look's colour the stage's light leaves in its pictures, by part (medians over forty puppets): matched
+colours are divided by it, so that the drawn puppet, not its palette, has the colours of the photograph."""
 _BROWN_EYES, _BLUE_EYES = (0.2, 0.12, 0.06), (0.15, 0.4, 0.75)
-_LIGHT_HAIR = 50.0
+_LIGHT_HAIR, _LIGHT_SKIN = 52.0, 60.0
+_ENOUGH_PIXELS = 40
+_WAIST, _SAME_CLOTH = 3.6, 20.0
+_SHORTEST_FIGURE, _TORSO_SHARE = 2.5, 0.6
+"""In face heights from the forehead: a toy with a big head stands 3.4 high, a grown-up about 9."""
 
 
 def with_stand_in(element: Element) -> Element:
@@ -34,19 +40,23 @@ def with_stand_in(element: Element) -> Element:
 def match_look(views: dict[str, np.ndarray]) -> Look:
     """The looks that make a puppet resemble the person in `views` ([H, W, 3] uint8 RGB by view name).
 
-    The face is measured where it is largest, the rest on the front view. Without anything like a face in the middle of
-    the upper half, the picture is taken to be a head and shoulders there. Always the same answer for the same pictures.
+    The face is measured where it is largest, front or detail, clothes and hair length on the front view. Without
+    anything like a face, the picture is taken to be a head-and-shoulders portrait. The same pictures always give the
+    same look. What pictures rarely show (pattern, height, build) is left as usual.
     """
     cv2.setRNGSeed(0)  # GrabCut and k-means draw from OpenCV's own generator
-    portraits = [cut_out(views[view], _face_of(views[view])) for view in ("front", "detail") if view in views]
-    if not portraits:
+    faces = {view: _face_of(views[view]) for view in ("front", "detail") if view in views}
+    if not faces:
         return Look()
-    body, closest = portraits[0], max(portraits, key=lambda portrait: portrait.face.height)
-    skin = _skin(closest)
-    hair, hair_mask = _hair(closest, skin)
-    style = _hair_style(body, skin, hair, hair_mask, closest)
-    return Look(skin=_look_colour(skin, "skin"), hair=_look_colour(hair, "hair"), hair_style=style,
-                top=_look_colour(_top(body, skin), "cloth"))
+    closest = max(faces, key=lambda view: faces[view].height)
+    head = body = cut_out(views[closest], faces[closest])
+    if closest != "front" and "front" in views:
+        body = cut_out(views["front"], faces["front"])
+    skin = _skin(head)
+    looks = {"skin": _colour(skin, "skin"), "glasses": has_glasses(views[closest], faces[closest])}
+    looks |= _head_looks(head, body, skin)
+    looks |= _clothes(body, skin)
+    return Look(**looks)
 
 
 def _face_of(picture: np.ndarray) -> Face:
@@ -58,60 +68,72 @@ def _face_of(picture: np.ndarray) -> Face:
 
 def _skin(portrait: Portrait) -> np.ndarray:
     """Lab of the cheeks, nose and forehead, without their shadows and highlights."""
-    cheeks = portrait.zone(0.15, 0.45, 0.85, 0.68) | portrait.zone(0.25, 0.08, 0.75, 0.22)
-    pixels = portrait.lab[cheeks & portrait.person]
+    pixels = portrait.pixels(portrait.zone(0.15, 0.45, 0.85, 0.68) | portrait.zone(0.25, 0.08, 0.75, 0.22))
     lightness = pixels[:, 0]
     dark, light = np.quantile(lightness, (0.3, 0.95))
     return np.median(pixels[(lightness >= dark) & (lightness <= light)], 0)
 
 
-def _hair(portrait: Portrait, skin: np.ndarray) -> tuple[np.ndarray | None, np.ndarray]:
-    """Lab of the hair and the mask [H, W] of hair in one piece with the crown; None and an empty mask if bald."""
-    nothing = np.zeros_like(portrait.person)
-    other = portrait.person & (portrait.distance(skin, 0.5) > SKIN_RADIUS) & ~portrait.zone(0.1, 0.2, 0.9, 1.0)
-    rim = other & portrait.zone(-0.4, -0.6, 1.4, 0.45)
-    if rim.sum() < 0.08 * portrait.zone(0, 0, 1, 1).sum():
-        return None, nothing
-    colour = _hair_colour(portrait, rim)
-    alike = other & (portrait.distance_in_any_light(colour) < HAIR_RADIUS)
-    mask = _touching(alike, alike & portrait.zone(-0.2, -0.5, 1.2, 0.15))
-    return (colour, mask) if mask.any() else (None, nothing)
+def _head_looks(head: Portrait, body: Portrait, skin: np.ndarray) -> dict:
+    hair, (hat, hat_colour) = measure_hair(head, skin), hat_of(head, skin)
+    looks = {"hair_style": hair.style, "eyes": _BROWN_EYES, "beard": has_beard(head, skin, hair)}
+    if hat_colour is not None:
+        return looks | {"hair_style": "short", "hat": hat, "hat_colour": _colour(hat_colour, "cloth"), "beard": False}
+    if hair.colour is not None:
+        looks["hair"] = _colour(hair.colour, "hair")
+        if hair.colour[0] > _LIGHT_HAIR and skin[0] > _LIGHT_SKIN:
+            looks["eyes"] = _BLUE_EYES
+        if body is not head and body.face.height >= FACE_HEIGHT:  # a detail may cut off the top and the length
+            looks["hair_style"] = measure_hair(body, skin).style
+    return looks
 
 
-def _hair_colour(portrait: Portrait, rim: np.ndarray) -> np.ndarray:
-    """Among the colours on the rim of the face, the one that is there often, near the face, and not in the background,
-    whose corners a cut-out may include."""
-    pixels = np.ascontiguousarray(portrait.lab[rim])
-    _, labels, centres = cv2.kmeans(pixels, 4, None, STOP, 3, cv2.KMEANS_PP_CENTERS)
-    above = portrait.zone(0.0, -0.22, 1.0, 0.1)[rim]
-    behind = portrait.lab[~portrait.person & portrait.zone(-1.5, -1.3, 2.5, 1.0)]
-    best, best_score = None, -1.0
-    for k, centre in enumerate(centres):
-        here = np.mean(np.linalg.norm(pixels - centre, axis=1) < 10)
-        there = np.mean(np.linalg.norm(behind - centre, axis=1) < 10) if len(behind) else 0.0
-        score = np.sum(above & (labels.ravel() == k)) * here / (here + there + 1e-6)
-        if score > best_score:
-            best, best_score = np.median(pixels[labels.ravel() == k], 0), score
-    return best
+def _clothes(body: Portrait, skin: np.ndarray) -> dict:
+    """Colours of top and trousers, as far as the picture shows them."""
+    feet = _feet(body)
+    top = _top(body, skin, 3.2 if feet is None else min(3.2, _TORSO_SHARE * feet))
+    if top is None:
+        return {}
+    trousers = _unseen_legs(body, top) if feet is None else _legs(body, feet)
+    clothes = {"top": _colour(top, "cloth")}
+    return clothes if trousers is None else clothes | {"trousers": _colour(trousers, "cloth")}
 
 
-def _touching(mask: np.ndarray, seed: np.ndarray) -> np.ndarray:
-    """Those connected pieces of `mask` that hold at least a tenth of `seed`."""
-    count, labels = cv2.connectedComponents(mask.astype(np.uint8))
-    held = np.bincount(labels[seed], minlength=count)
-    held[0] = 0
-    return np.isin(labels, np.flatnonzero(held >= max(0.1 * seed.sum(), 1)))
+def _feet(body: Portrait) -> float | None:
+    """y of the feet of a whole figure, one with background below it."""
+    shown = np.flatnonzero(body.person.sum(1) > 0.3 * body.face_width)
+    if not len(shown) or shown[-1] >= len(body.person) - 3:
+        return None
+    feet = float(body.y[shown[-1], 0])
+    return feet if feet > _SHORTEST_FIGURE else None
 
 
-def _hair_style(body, skin, hair, mask, closest) -> str:
-    return "short"
+def _top(body: Portrait, skin: np.ndarray, lowest: float) -> np.ndarray | None:
+    """Lab of what is worn between the chin and `lowest`; None if the picture ends above it."""
+    chest = body.zone(-0.7, 1.35, 1.7, lowest) & body.person
+    if chest.sum() < _ENOUGH_PIXELS:
+        return None
+    clothes = chest & (body.distance(skin, 0.5) > SKIN_RADIUS)
+    if clothes.sum() < 0.25 * chest.sum():  # skin-coloured clothes
+        clothes = chest
+    return main_colour(body.pixels(clothes), 4)[0]
 
 
-def _top(portrait: Portrait, skin: np.ndarray) -> np.ndarray:
-    zone = portrait.zone(-0.7, 1.35, 1.7, 3.2) & portrait.person & (portrait.distance(skin, 0.5) > SKIN_RADIUS)
-    pixels = portrait.lab[zone]
-    return main_colour(pixels, 4)[0] if len(pixels) > 40 else np.float32([45, 0, 0])
+def _legs(body: Portrait, feet: float) -> np.ndarray | None:
+    legs = body.zone(-0.6, 0.72 * feet, 1.6, 0.9 * feet) & body.person
+    return main_colour(body.pixels(legs), 2)[0] if legs.sum() > _ENOUGH_PIXELS else None
 
 
-def _look_colour(lab: np.ndarray, part: str) -> Colour:
-    return tuple(float(value) for value in np.clip(rgb_of(lab) / _SHADED[part], 0, 1))
+def _unseen_legs(body: Portrait, top: np.ndarray) -> np.ndarray | None:
+    """As the top if the picture reaches the waist and shows the top's colour to its lower edge, as it does for a suit,
+    an overall or a dress; else None."""
+    lowest = float(body.y[-1, 0])
+    edge = body.zone(-1.0, lowest - 0.5, 2.0, lowest) & body.person
+    same = body.distance_in_any_light(top) < _SAME_CLOTH
+    return top if lowest > _WAIST and edge.any() and same[edge].mean() > 0.4 else None
+
+
+def _colour(lab: np.ndarray, part: str) -> Colour:
+    """RGB of a look, brightened against the stage's shading as far as no channel overflows, which keeps the hue."""
+    rgb = rgb_of(lab)
+    return tuple(float(value) for value in rgb * min(1 / _SHADED[part], 1 / max(float(rgb.max()), 1e-3)))
