@@ -2,15 +2,15 @@ from comfy_api.latest import io
 
 from . import convert, host, sockets
 
+# What previz is made for. Its own module, `kling_core.previz.backbone`, is too heavy to import at start.
+STEPS, GUIDANCE = 8, 1.6
+
 
 class VideoSampler(io.ComfyNode):
     """Storyboard and cast -> one take: the latents of all shots, picture and sound."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        from kling_core.backbone import Settings
-
-        usual = Settings()
         return io.Schema(
             node_id="KlingCoreVideoSampler",
             display_name="VideoSampler",
@@ -24,9 +24,9 @@ class VideoSampler(io.ComfyNode):
                 io.Image.Input("first_frame", optional=True, tooltip="The film begins with this picture."),
                 io.Image.Input("last_frame", optional=True, tooltip="The film ends with this picture."),
                 io.Int.Input("seed", default=0, min=0, max=2**64 - 1, control_after_generate=True),
-                io.Int.Input("steps", default=usual.steps, min=1, max=100),
+                io.Int.Input("steps", default=STEPS, min=1, max=100),
                 io.Float.Input(
-                    "guidance", default=usual.reference_guidance, min=1.0, max=10.0, step=0.1,
+                    "guidance", default=GUIDANCE, min=1.0, max=10.0, step=0.1,
                     tooltip="How closely people follow their references. 1 = off, and about twice as fast.",
                 ),
             ],

@@ -40,6 +40,14 @@ def test_the_sampler_passes_on_what_its_widgets_say(sample, backbone, cast):
     assert backbone.asked["cast"] is cast and backbone.asked["keep"] is None
 
 
+def test_the_widgets_begin_with_what_previz_is_made_for(pack):
+    from kling_core.previz.backbone import DEFAULT_SETTINGS
+
+    defaults = {socket.id: socket.default for socket in pack.nodes["KlingCoreVideoSampler"].define_schema().inputs}
+    assert defaults["steps"] == DEFAULT_SETTINGS.steps
+    assert defaults["guidance"] == DEFAULT_SETTINGS.reference_guidance
+
+
 def test_lines_are_spoken_before_the_picture_is_sampled_to_them(sample, backbone):
     _, plan = sample()
     line, = backbone.asked["speech"]
