@@ -50,11 +50,10 @@ def render_demo(options: argparse.Namespace) -> None:
 
 
 def draft_scene(options: argparse.Namespace) -> None:
-    from kling_core.sound.mix import mix
-    from kling_core.sound.speech import speak
-
     from kling_core.previz.draft import draft
     from kling_core.render import write_film
+    from kling_core.sound.mix import mix
+    from kling_core.sound.speech import speak
 
     _check_outputs(options.scene, options.output)
     _, cast, plan = _planned(options)

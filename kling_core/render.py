@@ -21,11 +21,10 @@ from kling_core.plan.resolve import plan as resolve
 from kling_core.storyboard.files import write_text_atomically
 
 if TYPE_CHECKING:
-    from kling_core.sound.speech import SpokenLine
-
     from kling_core.backbone import Backbone, Keep, Latents, Progress, Settings
     from kling_core.elements.element import Cast
     from kling_core.plan.plan import Plan
+    from kling_core.sound.speech import SpokenLine
     from kling_core.storyboard.storyboard import Storyboard
 
 Stage = Callable[[str], None]
@@ -97,9 +96,6 @@ def render(
     the film begins and ends with. keep: what else stays, for retakes. Raises KlingError with every mistake of the scene
     before anything is sampled.
     """
-    from kling_core.sound.mix import mix
-    from kling_core.sound.speech import speak
-
     from kling_core.backbone import Settings
 
     settings, timings = settings or Settings(), {}
@@ -107,6 +103,10 @@ def render(
     with _timed(timings, "plan", stage):
         plan = resolve(storyboard, cast, backbone.grid, backbone.limits, seed=seed)
         keep = _keep_frames(backbone, plan, first_frame, last_frame, keep)
+    from kling_core.sound.mix import mix
+
+    from kling_core.sound.speech import speak
+
     with _timed(timings, "speak", stage):
         speech = speak(plan, cast)
     with _timed(timings, "condition", stage):

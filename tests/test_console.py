@@ -20,7 +20,8 @@ def test_a_terminal_gets_one_line_a_stage():
     bar.close()
     bar.close()
     text = stream.getvalue()
-    assert text.count("\n") == 2 and "[########################] 8/8" in text and "[###.....................] 1/8" in text
+    assert text.count("\n") == 2
+    assert "[########################] 8/8" in text and "[###.....................] 1/8" in text
 
 
 def test_a_log_gets_stages_and_ends_without_control_characters():

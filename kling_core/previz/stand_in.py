@@ -136,4 +136,5 @@ def _unseen_legs(body: Portrait, top: np.ndarray) -> np.ndarray | None:
 def _colour(lab: np.ndarray, part: str) -> Colour:
     """RGB of a look, brightened against the stage's shading as far as no channel overflows, which keeps the hue."""
     rgb = rgb_of(lab)
-    return tuple(float(value) for value in rgb * min(1 / _SHADED[part], 1 / max(float(rgb.max()), 1e-3)))
+    brightened = rgb * min(1 / _SHADED[part], 1 / max(float(rgb.max()), 1e-3))
+    return tuple(float(value) for value in np.clip(brightened, 0, 1))

@@ -63,7 +63,7 @@ class Tokens:
 
 
 class PrevizTransformer(nn.Module):
-    """Predicts clean video and audio tokens from noisy ones (x-prediction)."""
+    """Predicts clean video and audio tokens from noisy ones."""
 
     def __init__(self, config: Config = Config()):
         super().__init__()
@@ -95,9 +95,14 @@ class PrevizTransformer(nn.Module):
         for number, block in enumerate(self.blocks):
             stream = block(stream, modulation, tokens.level_of, kinds, rotation, attention, number)
         stream = F.rms_norm(stream, (stream.shape[-1],))
-        video = stream[:, stream.shape[1] - tokens.video.shape[1]:]
-        audio = stream[:, stream.shape[1] - tokens.video.shape[1] - tokens.audio.shape[1]:][:, : tokens.audio.shape[1]]
-        return self.video_out(video), self.audio_out(audio)
+        sigma = tokens.level.gather(1, tokens.level_of)[..., None]
+        sounds, pictures = tokens.audio.shape[1], tokens.video.shape[1]
+        _, audio, video = stream.split([stream.shape[1] - sounds - pictures, sounds, pictures], 1)
+        _, audio_sigma, video_sigma = sigma.split([stream.shape[1] - sounds - pictures, sounds, pictures], 1)
+        return (
+            _denoised(tokens.video, self.video_out(video), video_sigma),
+            _denoised(tokens.audio, self.audio_out(audio), audio_sigma),
+        )
 
     def _enter(self, tokens: Tokens) -> tuple[torch.Tensor, torch.Tensor]:
         """The packed stream [B, N, width] and the kind [N] of each token."""
@@ -149,6 +154,16 @@ class Block(nn.Module):
         x = F.rms_norm(stream, (width,)) * (1 + rows[3]) + rows[4]
         gate, value = self.up(x).chunk(2, -1)
         return stream + (1 + rows[5]) * self.down(F.silu(gate) * value)
+
+
+def _denoised(noisy: torch.Tensor, output: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
+    """The clean tokens: the best linear guess from the noisy ones, corrected by the network.
+
+    EDM's preconditioning (Karras et al. 2022, table 1) for x_sigma = (1 - sigma) x + sigma noise and data of unit
+    power: the network's target then has unit power at every level, and clean tokens (sigma = 0) pass unchanged.
+    """
+    power = (1 - sigma) ** 2 + sigma**2
+    return (1 - sigma) / power * noisy + sigma / power.sqrt() * output
 
 
 def _waves(level: torch.Tensor, channels: int) -> torch.Tensor:

@@ -58,4 +58,5 @@ def test_the_two_differ_in_every_colour_and_voice():
     for part in ("hair_style", "pattern", "hat", "glasses", "beard"):
         assert mira.look[part] != leo.look[part]
     assert mira.voice.pitch > 1.5 * leo.voice.pitch
-    assert all(5 <= one.voice.seconds <= 30 and set(one.views) == {"front", "side", "back", "detail"} for one in (mira, leo))
+    for one in (mira, leo):
+        assert 5 <= one.voice.seconds <= 30 and set(one.views) == {"front", "side", "back", "detail"}

@@ -69,12 +69,12 @@ def flow_loss(
     video: torch.Tensor, audio: torch.Tensor, batch: dict[str, torch.Tensor], sigma: torch.Tensor,
     video_sigma: torch.Tensor,
 ) -> torch.Tensor:
-    """Velocity loss of an x-prediction (JiT, Li & He 2025): |x - x_hat|^2 / max(sigma, 0.15)^2, people and mouths
-    weighted up, kept tokens left out."""
+    """Error of the clean prediction, weighted so that the network's own output counts the same at every noise level
+    (EDM, Karras et al. 2022: 1 / c_out^2); people and mouths weighted up, kept tokens left out."""
     sigma = sigma.to(video.device)
     weight = 1 + PERSON_WEIGHT * batch["wears"].amax(-1) + MOUTH_WEIGHT * batch["mouth"]
     weight = weight * (video_sigma > 0)
-    scale = 1 / sigma.clamp(min=_SMALLEST_SIGMA) ** 2
+    scale = ((1 - sigma) ** 2 + sigma**2) / sigma.clamp(min=_SMALLEST_SIGMA) ** 2
     loss = (((video - batch["video"]) ** 2).mean(-1) * weight).mean(1)
     ambience = batch["track"].float()
     loss = loss + AUDIO_WEIGHT * (((audio - batch["audio"]) ** 2).mean(-1) * ambience).mean(1)

@@ -28,7 +28,7 @@ from kling_core.previz.video_vae import VideoVAE
 from kling_core.previz.weights_file import save_weights
 
 RENDER_SHARE, REFINER_SHARE = 0.13, 0.1
-BATCH, LEARNING_RATE = 16, 1.5e-3
+BATCH, LEARNING_RATE = 8, 2.5e-3
 _CHECKPOINT_SECONDS = 240
 _PROBE = 48
 
@@ -43,7 +43,7 @@ def main(minutes: float, device: str, out: str | Path, resume: bool = False, con
     workers = max(1, os.cpu_count() or 1)
     # As many excerpts as the training can use about six times each, and as the render time allows.
     buffer = fill(
-        run.seed, people=max(60, min(2000, int(minutes * 10))), count=int(minutes * 130),
+        run.seed, people=max(60, min(2000, int(minutes * 10))), count=int(minutes * 60),
         minutes=minutes * RENDER_SHARE, vae=run.vae, codec=run.codec, workers=workers, frames=int(min(1200, minutes * 12)),
         report=run.report,
     )
@@ -134,8 +134,8 @@ class Run:
         return "people right/none/wrong " + "/".join(f"{error:.3f}" for error in errors)
 
     def _set_rate(self, share: float) -> None:
-        """Warm up over 50 steps, hold, decay to nothing over the last 45 % of the run."""
-        rate = LEARNING_RATE * min(1.0, (self.history[-1]["steps"] + 1) / 50) * min(1.0, (1 - share) / 0.45) + 1e-6
+        """Warm up over 80 steps, hold, decay to nothing over the last 45 % of the run."""
+        rate = LEARNING_RATE * min(1.0, (self.history[-1]["steps"] + 1) / 80) * min(1.0, (1 - share) / 0.45) + 1e-6
         for optimiser in self.optimisers:
             for group in optimiser.param_groups:
                 group["lr"] = rate
