@@ -50,9 +50,10 @@ def render_demo(options: argparse.Namespace) -> None:
 
 
 def draft_scene(options: argparse.Namespace) -> None:
+    from kling_core.sound.mix import mix
+
     from kling_core.previz.draft import draft
     from kling_core.render import write_film
-    from kling_core.sound.mix import mix
     from kling_core.sound.speech import speak
 
     _check_outputs(options.scene, options.output)
@@ -128,8 +129,13 @@ def _planned(options: argparse.Namespace) -> tuple["Storyboard", "Cast", "Plan"]
 
 
 def _render(
-    options: argparse.Namespace, storyboard: "Storyboard", cast: "Cast", film: Path, sheet: Path | None,
-    report: Path | None, **frames: "np.ndarray | None",
+    options: argparse.Namespace,
+    storyboard: "Storyboard",
+    cast: "Cast",
+    film: Path,
+    sheet: Path | None,
+    report: Path | None,
+    **frames: "np.ndarray | None",
 ) -> None:
     """Prints the plan, makes the film and what belongs to it, and prints where they lie."""
     from kling_core.plan.report import plan_text
@@ -146,7 +152,13 @@ def _render(
     settings = replace(DEFAULT_SETTINGS, steps=options.steps) if options.steps else DEFAULT_SETTINGS
     try:
         scene = render(
-            storyboard, cast, Previz.load(), seed=options.seed, settings=settings, **frames, progress=bar,
+            storyboard,
+            cast,
+            Previz.load(),
+            seed=options.seed,
+            settings=settings,
+            **frames,
+            progress=bar,
             stage=bar.stage,
         )
         scene.write(film, sheet=sheet, report=report, progress=bar, stage=bar.stage)

@@ -177,9 +177,10 @@ def test_ctrl_c_leaves_nothing_behind(folder):
     command = [sys.executable, "-m", "kling_core", "draft", "scene.txt", "-o", "draft.mp4", "--width", "1280", *MIRA]
     before = sorted(os.listdir(folder))
     process = subprocess.Popen(command, cwd=folder, env=environment(folder), stderr=subprocess.PIPE, text=True)
-    told = ""
-    while "draw" not in told:
-        told += process.stderr.readline()
+    told = []
+    while "draw" not in "".join(told):
+        told.append(process.stderr.readline())
+        assert told[-1], "it ended before it drew anything:\n" + "".join(told)
     time.sleep(0.5)
     process.send_signal(signal.SIGINT)
     _, rest = process.communicate(timeout=60)

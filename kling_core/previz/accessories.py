@@ -49,12 +49,12 @@ def hat_of(portrait: Portrait, skin: np.ndarray) -> tuple[str, np.ndarray | None
     crown = portrait.zone(0.05, -0.5, 0.95, -0.1) & portrait.person
     if crown.sum() < 0.6 * max(portrait.zone(0.05, -0.5, 0.95, -0.1).sum(), 1):
         return "none", None
-    colour, share = main_colour(portrait.pixels(crown), 2)
+    colour = main_colour(portrait.pixels(crown), 2)
     hue = np.degrees(np.arctan2(colour[2], colour[1])) % 360
     natural = _NATURAL_HUES[0] <= hue <= _NATURAL_HUES[1] or np.hypot(colour[1], colour[2]) < _UNNATURAL_CHROMA
     beside = (portrait.zone(-0.3, 0.25, 0.0, 0.7) | portrait.zone(1.0, 0.25, 1.3, 0.7)) & portrait.person
     alike = portrait.distance_in_any_light(colour) < 14
-    if natural or share < 0.6 or alike[beside].sum() > 0.02 * portrait.face_pixels:
+    if natural or alike[crown].mean() < 0.7 or alike[beside].sum() > 0.02 * portrait.face_pixels:
         return "none", None
     widths = (alike & portrait.person & portrait.zone(-1.5, -1.0, 2.5, 0.3)).sum(1) / portrait.face_width
     top_width = np.median(widths[widths > 0.2]) if (widths > 0.2).any() else 1.0

@@ -39,10 +39,15 @@ _CONTEXT, _DECODE_BUDGET = 1, 512 * 2**20
 class Previz:
     """See `backbone.Backbone`. Films come out twice the size of GRID.sizes (UPSCALE)."""
 
-    grid, limits = GRID, LIMITS
+    grid, limits, licence = GRID, LIMITS, "Apache-2.0"
 
     def __init__(
-        self, model: PrevizTransformer, vae: VideoVAE, codec: AudioCodec, about: dict, device: torch.device,
+        self,
+        model: PrevizTransformer,
+        vae: VideoVAE,
+        codec: AudioCodec,
+        about: dict,
+        device: torch.device,
         policy: Policy = POLICY,
     ):
         self.model, self.vae, self.codec = model.to(device), vae.to(device), codec
@@ -65,14 +70,22 @@ class Previz:
 
     @torch.inference_mode()
     def sample(
-        self, conditioning: Conditioning, *, seed: int, settings: Settings = DEFAULT_SETTINGS,
-        keep: Keep | None = None, progress: Progress | None = None,
+        self,
+        conditioning: Conditioning,
+        *,
+        seed: int,
+        settings: Settings = DEFAULT_SETTINGS,
+        keep: Keep | None = None,
+        progress: Progress | None = None,
     ) -> Latents:
         """Sample all shots, picture and ambience, in one run over one packed stream. The speech track is given."""
         plan = conditioning.plan
         start = noise(
-            (world.VIDEO_CHANNELS, world.AUDIO_CHANNELS), plan.grid.tokens_per_latent(plan.aspect),
-            latent_shots(plan), audio_shots(plan), seed,
+            (world.VIDEO_CHANNELS, world.AUDIO_CHANNELS),
+            plan.grid.tokens_per_latent(plan.aspect),
+            latent_shots(plan),
+            audio_shots(plan),
+            seed,
         )
         given = given_sound(start, conditioning.speech)
         keep = merged(keep, given) if keep else given
@@ -83,6 +96,11 @@ class Previz:
 
         denoise = guided(self._predictor(conditioning, settings.steps), _scaled(settings, conditioning.strength))
         return SOLVERS[settings.solver](denoise, start, schedule(settings.steps, _SHIFT), keep, on_step)
+
+    def empty(self, plan: Plan) -> Latents:
+        rows, columns = plan.grid.tokens_per_latent(plan.aspect)
+        video = torch.zeros(len(latent_shots(plan)), world.VIDEO_CHANNELS, rows, columns)
+        return Latents(video, torch.zeros(len(audio_shots(plan)), world.AUDIO_CHANNELS))
 
     def _predictor(self, conditioning: Conditioning, steps: int):
         inputs = _Inputs(conditioning, self.device)
@@ -111,24 +129,26 @@ class Previz:
         size = (max(width, round(picture.shape[1] * scale)), max(height, round(picture.shape[0] * scale)))
         fitted = cv2.resize(picture, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
         left, top = (size[0] - width) // 2, (size[1] - height) // 2
-        fitted = np.ascontiguousarray(fitted[top:top + height, left:left + width])
+        fitted = np.ascontiguousarray(fitted[top : top + height, left : left + width])
         frame = torch.from_numpy(fitted).permute(2, 0, 1).float() / 127.5 - 1
         still = frame[None].expand(plan.grid.frames_per_latent, -1, -1, -1).to(self.device)
         return self.vae.encode(still)[0].permute(2, 0, 1).cpu()
 
-    def decode_video(
-        self, latents: Latents, plan: Plan, *, memory_budget: int | None = None
-    ) -> Iterator[np.ndarray]:
+    def decode_video(self, latents: Latents, plan: Plan, *, memory_budget: int | None = None) -> Iterator[np.ndarray]:
         """uint8 [T, H, W, 3], shot by shot and, within a shot, in pieces that fit `memory_budget` bytes."""
         width, height = self.output_size(plan)
         # Three output pictures and about 20 feature maps of 40 channels at an eighth of its pixels, in float32.
         bytes_per_latent = plan.grid.frames_per_latent * width * height * (3 * 3 + 20 * 40 // 16) * 4
         for shot in plan.shots:
             of_shot = plan.shot_latents(shot)
-            shot_latents = _channels_last(latents.video[of_shot.start:of_shot.stop])
+            shot_latents = _channels_last(latents.video[of_shot.start : of_shot.stop])
             pieces = stream(
-                shot_latents, self._decode, frames_per_latent=plan.grid.frames_per_latent, context=_CONTEXT,
-                bytes_per_latent=bytes_per_latent, memory_budget=memory_budget or _DECODE_BUDGET,
+                shot_latents,
+                self._decode,
+                frames_per_latent=plan.grid.frames_per_latent,
+                context=_CONTEXT,
+                bytes_per_latent=bytes_per_latent,
+                memory_budget=memory_budget or _DECODE_BUDGET,
             )
             for frames in pieces:
                 yield frames.numpy()
@@ -141,7 +161,7 @@ class Previz:
     @torch.inference_mode()
     def decode_audio(self, latents: Latents, plan: Plan) -> np.ndarray:
         """The ambience that the model made: float32 [2, samples]. Speech is given and never decoded."""
-        return self.codec.decode(latents.audio[plan.frames:])
+        return self.codec.decode(latents.audio[plan.frames :])
 
 
 class _Inputs:
@@ -154,9 +174,15 @@ class _Inputs:
         self.speech, self.silence = conditioning.speech, conditioning.silence
         self.silent_features = conditioning.silent_features[None].to(device)
         self.constant = {
-            "text": packed.text[None], "references": conditioning.references[None], "known": conditioning.known[None],
-            "features": packed.features[None], "pasted": packed.pasted[None], "reads": packed.reads[None],
-            "wears": packed.wears[None], "positions": packed.layout.positions[None], "track": packed.track,
+            "text": packed.text[None],
+            "references": conditioning.references[None],
+            "known": conditioning.known[None],
+            "features": packed.features[None],
+            "pasted": packed.pasted[None],
+            "reads": packed.reads[None],
+            "wears": packed.wears[None],
+            "positions": packed.layout.positions[None],
+            "track": packed.track,
         }
         self.constant = {name: value.to(device) for name, value in self.constant.items()}
         self.clean = packed.layout.tokens - len(packed.order) - len(packed.track)
@@ -174,17 +200,22 @@ class _Inputs:
         elif without == "audio":
             # Without sound the scene is a silent one, which the model knows from its training.
             inputs["features"] = self.silent_features
-            audio = torch.cat([self.silence, audio[len(self.silence):]])
+            audio = torch.cat([self.silence, audio[len(self.silence) :]])
         return Tokens(
-            **inputs, audio=audio[None].to(self.device), video=video[None].to(self.device),
-            level=level[None].to(self.device), level_of=level_of[None].to(self.device),
+            **inputs,
+            audio=audio[None].to(self.device),
+            video=video[None].to(self.device),
+            level=level[None].to(self.device),
+            level_of=level_of[None].to(self.device),
         )
 
     def latents(self, video: torch.Tensor, audio: torch.Tensor, like: Latents) -> Latents:
         frames, channels, rows, columns = like.video.shape
         flat = torch.empty(frames * rows * columns, channels)
         flat[self.order] = video[0].float().cpu()
-        return Latents(flat.view(frames, rows, columns, channels).permute(0, 3, 1, 2).contiguous(), audio[0].float().cpu())
+        return Latents(
+            flat.view(frames, rows, columns, channels).permute(0, 3, 1, 2).contiguous(), audio[0].float().cpu()
+        )
 
 
 def _scaled(settings: Settings, strength: float) -> Settings:

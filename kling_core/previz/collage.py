@@ -62,13 +62,21 @@ def _face(track: SubjectTrack, frames: np.ndarray, wardrobe: Wardrobe, shape: to
     seen = torch.from_numpy((np.abs(facing) < _FRONTAL).astype(np.float32))
     pictures = wardrobe.detail[None].expand(len(frames), -1, -1, -1) * seen[:, None, None, None]
     return _paste(
-        pictures, (box[:, 0] + box[:, 2]) / 2 + turned, (box[:, 1] + box[:, 3]) / 2, half_x * scale, half_y * scale,
+        pictures,
+        (box[:, 0] + box[:, 2]) / 2 + turned,
+        (box[:, 1] + box[:, 3]) / 2,
+        half_x * scale,
+        half_y * scale,
         shape,
     )
 
 
 def _paste(
-    pictures: torch.Tensor, middle_x: np.ndarray, middle_y: np.ndarray, half_x: np.ndarray, half_y: np.ndarray,
+    pictures: torch.Tensor,
+    middle_x: np.ndarray,
+    middle_y: np.ndarray,
+    half_x: np.ndarray,
+    half_y: np.ndarray,
     shape: torch.Size,
 ) -> torch.Tensor:
     """Pictures [F, 4, h, w] drawn on empty canvases of `shape`; middle and half size in screen units."""
@@ -78,7 +86,9 @@ def _paste(
 
     def local(axis: torch.Tensor, middle: np.ndarray, half: np.ndarray) -> torch.Tensor:
         middle, half = torch.from_numpy(middle).float(), torch.from_numpy(half).float()
-        return (axis[None] - middle[:, None]) / torch.where(half.abs() < 1e-4, torch.full_like(half, 1e-4), half)[:, None]
+        return (axis[None] - middle[:, None]) / torch.where(half.abs() < 1e-4, torch.full_like(half, 1e-4), half)[
+            :, None
+        ]
 
     u, v = local(x, middle_x, half_x), local(y, middle_y, half_y)
     grid = torch.stack([u[:, None].expand(-1, height, -1), v[:, :, None].expand(-1, -1, width)], -1)

@@ -45,7 +45,8 @@ def make_conditioning(plan: Plan, cast: Cast, speech: tuple[SpokenLine, ...], co
     """Pack `plan` with the references of everybody who is bound and seen."""
     seen = {name for shot in plan.shots for name in shot.subjects}
     bound = [
-        binding for binding in cast.bindings
+        binding
+        for binding in cast.bindings
         if binding.strength > 0 and binding.element.name in seen and binding.element.kind == "character"
     ]
     wardrobes = {binding.element.name: _wardrobe(binding) for binding in bound}
@@ -56,7 +57,9 @@ def make_conditioning(plan: Plan, cast: Cast, speech: tuple[SpokenLine, ...], co
     silent = pack([_part(plan, number, {}, {}, speakers) for number in shots], (), scene)
     nobody = torch.zeros(0, TOKENS_PER_PERSON, REFERENCE_CHANNELS)
     return Conditioning(
-        plan, packed, silent.features,
+        plan,
+        packed,
+        silent.features,
         torch.cat([nobody, *(each.tokens[None] for each in wardrobes.values())]),
         torch.cat([nobody[..., 0], *(each.known[None] for each in wardrobes.values())]),
         codec.encode(_speech_track(plan, speech), plan.frames),
@@ -78,7 +81,7 @@ def mouth_curves(plan: Plan, speech: tuple[SpokenLine, ...]) -> dict[str, np.nda
             continue
         curve = curves.setdefault(line.speaker, np.zeros(plan.frames, np.float32))
         opening = mouth_opening(samples, line.sample_rate, fps, frames)
-        curve[first:first + frames] = np.maximum(curve[first:first + frames], opening)
+        curve[first : first + frames] = np.maximum(curve[first : first + frames], opening)
     return curves
 
 
@@ -103,15 +106,21 @@ def _wardrobe(binding: Binding) -> Wardrobe:
     return wardrobe.faded(min(binding.strength, 1.0))
 
 
-def _part(plan: Plan, number: int, wardrobes: dict[str, Wardrobe], mouths: dict[str, np.ndarray], speakers: list) -> ShotPart:
+def _part(
+    plan: Plan, number: int, wardrobes: dict[str, Wardrobe], mouths: dict[str, np.ndarray], speakers: list
+) -> ShotPart:
     shot, blocking = plan.shots[number], plan.blocking[number]
     latents = np.arange(len(plan.shot_latents(shot)))
     rows, columns = plan.grid.tokens_per_latent(plan.aspect)
     middle = latents * plan.grid.frames_per_latent + plan.grid.frames_per_latent // 2
-    here = {name: curve[shot.start:shot.stop] for name, curve in mouths.items()}
+    here = {name: curve[shot.start : shot.stop] for name, curve in mouths.items()}
     return ShotPart(
-        shot, latents, shot.start / plan.grid.fps, shot_geometry(shot.place, blocking, here, latents, rows, columns),
-        collage(blocking, middle, wardrobes, rows, columns), tuple(speakers[shot.start:shot.stop]),
+        shot,
+        latents,
+        shot.start / plan.grid.fps,
+        shot_geometry(shot.place, blocking, here, latents, rows, columns),
+        collage(blocking, middle, wardrobes, rows, columns),
+        tuple(speakers[shot.start : shot.stop]),
     )
 
 
@@ -133,5 +142,5 @@ def _speech_track(plan: Plan, speech: tuple[SpokenLine, ...]) -> torch.Tensor:
             raise ValueError(f"speech must be at {rate} Hz, this line is at {line.sample_rate} Hz")
         start = round(line.start * rate)
         samples = line.samples[: max(0, len(track) - start)]
-        track[start:start + len(samples)] += samples
+        track[start : start + len(samples)] += samples
     return torch.from_numpy(np.stack([track, track]))

@@ -73,15 +73,22 @@ def _chart(place: str, blocking: Blocking, frames: np.ndarray, screen: np.ndarra
     on_ground = (rise < -1e-3) & (down < 30)
     ground = eye + np.minimum(down, 30)[..., None] * direction
     half = 4.2 if place == "room" else 5.0
-    reach = [(np.sign(direction[..., axis]) * half - eye[..., axis]) / _nonzero(direction[..., axis]) for axis in (0, 2)]
+    reach = [
+        (np.sign(direction[..., axis]) * half - eye[..., axis]) / _nonzero(direction[..., axis]) for axis in (0, 2)
+    ]
     wall = eye + np.minimum(*reach)[..., None] * direction
     along = np.where(reach[0] < reach[1], wall[..., 2] + 20.3, wall[..., 0])
     azimuth = np.arctan2(direction[..., 0], -direction[..., 2])
     waves = [azimuth, 2 * azimuth, 2 * np.pi * along / 2.4, 2 * np.pi * along / 4.2, 2 * np.pi * along / 0.9]
     waves += [2 * np.pi * ground[..., axis] / length for axis in (0, 2) for length in (2.5, 2.0)]
     plain = [
-        on_ground, np.clip(ground[..., 0] / 6, -2, 2) * on_ground, np.clip(ground[..., 2] / 6, -2, 2) * on_ground,
-        np.clip(wall[..., 1] / 3, -1, 3), np.exp(-((wall[..., 1] - 1.6) ** 2)), wall[..., 1] > 3.3, rise,
+        on_ground,
+        np.clip(ground[..., 0] / 6, -2, 2) * on_ground,
+        np.clip(ground[..., 2] / 6, -2, 2) * on_ground,
+        np.clip(wall[..., 1] / 3, -1, 3),
+        np.exp(-((wall[..., 1] - 1.6) ** 2)),
+        wall[..., 1] > 3.3,
+        rise,
         np.exp(-np.abs(rise) * 20),
     ]
     return np.stack([function(wave) for wave in waves for function in (np.sin, np.cos)] + plain, -1)
@@ -103,17 +110,32 @@ def _person(
     opening = np.zeros(frames.shape) if opening is None else opening[frames]
     near_mouth = np.exp(-(to_mouth**2).sum(-1) / 0.35) * (np.abs(track.facing[middle]) < 1.6)[:, None]
     cycle = float(track.performance.verb in ("walk", "wave", "nod"))
-    per_latent = np.stack([
-        np.log(np.maximum(head_height, 1e-3)) / 2 + 1, np.sin(track.facing[middle]), np.cos(track.facing[middle]),
-        cycle * np.sin(track.phase[first]), cycle * np.cos(track.phase[first]), cycle * np.sin(track.phase[last]),
-        cycle * np.cos(track.phase[last]),
-    ], -1)
+    per_latent = np.stack(
+        [
+            np.log(np.maximum(head_height, 1e-3)) / 2 + 1,
+            np.sin(track.facing[middle]),
+            np.cos(track.facing[middle]),
+            cycle * np.sin(track.phase[first]),
+            cycle * np.cos(track.phase[first]),
+            cycle * np.sin(track.phase[last]),
+            cycle * np.cos(track.phase[last]),
+        ],
+        -1,
+    )
     near = near_mouth[..., None] * opening[:, None]
-    features = np.concatenate([
-        _squash(head_start), _squash(head_end), _squash(body), _squash(to_mouth),
-        _squash(to_joints.reshape(*to_joints.shape[:2], 8)),
-        np.broadcast_to(per_latent[:, None], (*near.shape[:2], 7)), near, np.ones((*near.shape[:2], 1)),
-    ], -1)
+    features = np.concatenate(
+        [
+            _squash(head_start),
+            _squash(head_end),
+            _squash(body),
+            _squash(to_mouth),
+            _squash(to_joints.reshape(*to_joints.shape[:2], 8)),
+            np.broadcast_to(per_latent[:, None], (*near.shape[:2], 7)),
+            near,
+            np.ones((*near.shape[:2], 1)),
+        ],
+        -1,
+    )
     return features, _claim(track.depth[middle], body, head_end, to_joints), near_mouth
 
 
@@ -154,14 +176,22 @@ def _occluders(blocking: Blocking, frames: np.ndarray, screen: np.ndarray) -> np
     features = np.zeros((len(frames), len(screen), _OCCLUDER))
     for track in blocking.occluders:
         trunk, half = _within(track.trunk[frames], screen)
-        crown = blocking.camera.slice(frames).project(np.tile(track.position + np.array([0, 2.25, 0]), (len(frames), 1)))
+        crown = blocking.camera.slice(frames).project(
+            np.tile(track.position + np.array([0, 2.25, 0]), (len(frames), 1))
+        )
         to_crown = (screen[None] - crown[0][:, None]) / (crown[2][:, None] * 0.62)
         tree = float(track.kind == "tree")
         on_trunk = np.exp(-np.maximum(np.abs(trunk[..., 0]) - 0.6, 0) * 1.5)
-        features = np.stack([
-            on_trunk, np.clip(trunk[..., 0], -3, 3) / 3 * on_trunk, np.full(on_trunk.shape, tree),
-            tree * np.exp(-((to_crown**2).sum(-1))), np.ones_like(on_trunk),
-        ], -1)
+        features = np.stack(
+            [
+                on_trunk,
+                np.clip(trunk[..., 0], -3, 3) / 3 * on_trunk,
+                np.full(on_trunk.shape, tree),
+                tree * np.exp(-((to_crown**2).sum(-1))),
+                np.ones_like(on_trunk),
+            ],
+            -1,
+        )
     return features
 
 

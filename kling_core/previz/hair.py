@@ -30,7 +30,7 @@ class Hair:
 def measure_hair(portrait: Portrait, skin: np.ndarray) -> Hair:
     """The hair of `portrait`. skin: Lab."""
     bald = Hair(None, np.zeros_like(portrait.person), "bald")
-    other = portrait.person & (portrait.distance(skin, 0.5) > SKIN_RADIUS) & ~portrait.zone(0.1, 0.2, 0.9, 1.0)
+    other = portrait.person & ~_skin_like(portrait, skin) & ~portrait.zone(0.1, 0.2, 0.9, 1.0)
     rim = other & portrait.zone(-0.4, -0.6, 1.4, 0.45)
     if rim.sum() < _LEAST * portrait.face_pixels:
         return bald
@@ -38,6 +38,12 @@ def measure_hair(portrait: Portrait, skin: np.ndarray) -> Hair:
     alike = other & (portrait.distance_in_any_light(colour) < HAIR_RADIUS)
     mask = _touching(alike, alike & portrait.zone(-0.2, -0.5, 1.2, 0.15))
     return Hair(colour, mask, _style(portrait, mask)) if mask.any() else bald
+
+
+def _skin_like(portrait: Portrait, skin: np.ndarray) -> np.ndarray:
+    """Pixels of the skin's colour or of its highlights. Its shadows are not told from dark hair and not among them."""
+    lit = (portrait.lab[..., 0] > skin[0]) & (portrait.distance_in_any_light(skin) < SKIN_RADIUS)
+    return lit | (portrait.distance(skin, 0.5) < SKIN_RADIUS)
 
 
 def _colour(portrait: Portrait, rim: np.ndarray) -> np.ndarray:

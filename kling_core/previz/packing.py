@@ -61,7 +61,7 @@ def pack(parts: list[ShotPart], people: tuple[str, ...], scene: list[int]) -> Pa
     """Pack `parts` with the references of `people`. scene: word numbers that hold for the whole scene."""
     stream = _Stream()
     words = _pack_text(stream, parts, scene)
-    for number, person in enumerate(people):
+    for person in people:
         grid = torch.arange(TOKENS_PER_PERSON).float()
         position = torch.stack([torch.full_like(grid, _REFERENCE_TIME), grid // 8 - 2, grid % 8 - 4], -1)
         stream.add(Segment(REFERENCE, 0, 0, owner=person), position)
@@ -77,7 +77,9 @@ def pack(parts: list[ShotPart], people: tuple[str, ...], scene: list[int]) -> Pa
         features=_in_order([torch.from_numpy(part.geometry.features).flatten(0, 2) for part in parts], order),
         pasted=_in_order([part.pasted.flatten(0, 2) for part in parts], order),
         reads=_reads(words, shot_of, owner_of),
-        wears=torch.tensor([[float(owner == person) for person in people] for owner in owner_of]).view(len(order), len(people)),
+        wears=torch.tensor([[float(owner == person) for person in people] for owner in owner_of]).view(
+            len(order), len(people)
+        ),
         mouth=_in_order([torch.from_numpy(part.geometry.mouth).flatten() for part in parts], order),
         track=torch.arange(2).repeat_interleave(frames),
     )
@@ -94,8 +96,16 @@ class _Stream:
     def add(self, segment: Segment, positions: torch.Tensor) -> None:
         stop = self.count + len(positions)
         self.segments.append(
-            Segment(segment.kind, self.count, stop, segment.shot, segment.owner, segment.first, segment.opening,
-                    segment.seconds)
+            Segment(
+                segment.kind,
+                self.count,
+                stop,
+                segment.shot,
+                segment.owner,
+                segment.first,
+                segment.opening,
+                segment.seconds,
+            )
         )
         self.positions.append(positions)
         self.count = stop
@@ -106,7 +116,9 @@ def _pack_text(stream: _Stream, parts: list[ShotPart], scene: list[int]) -> list
     words: list[tuple[int, int | None, str | None]] = []
 
     def add(numbers: list[int], shot: int | None, owner: str | None) -> None:
-        position = torch.tensor([[_TEXT_TIME, -1.0 if shot is None else float(shot), float(at)] for at in range(len(numbers))])
+        position = torch.tensor(
+            [[_TEXT_TIME, -1.0 if shot is None else float(shot), float(at)] for at in range(len(numbers))]
+        )
         stream.add(Segment(TEXT, 0, 0, shot, owner), position)
         words.extend((number, shot, owner) for number in numbers)
 
@@ -134,7 +146,8 @@ def _pack_audio(stream: _Stream, parts: list[ShotPart]) -> int:
             for start, stop in zip(cuts, cuts[1:]):
                 position = torch.tensor([[time, _AUDIO_ROW, 4.0 * track] for time in times[start:stop]])
                 stream.add(
-                    Segment(AUDIO, 0, 0, number, owners[start], seconds=(times[start], times[stop - 1])), position.float()
+                    Segment(AUDIO, 0, 0, number, owners[start], seconds=(times[start], times[stop - 1])),
+                    position.float(),
                 )
     return sum(len(part.speakers) for part in parts)
 
@@ -156,8 +169,16 @@ def _pack_video(stream: _Stream, parts: list[ShotPart]) -> tuple[np.ndarray, np.
                 time = part.start + (part.latents[latent] + 0.5) * GRID.latent_seconds
                 position = np.stack([time, row + 0.5 - rows / 2, column + 0.5 - columns / 2], -1)
                 stream.add(
-                    Segment(VIDEO, 0, 0, number, name, first=age == 0, opening=age < 2,
-                            seconds=(float(time.min()), float(time.max()))),
+                    Segment(
+                        VIDEO,
+                        0,
+                        0,
+                        number,
+                        name,
+                        first=age == 0,
+                        opening=age < 2,
+                        seconds=(float(time.min()), float(time.max())),
+                    ),
                     torch.from_numpy(position).float(),
                 )
                 order.append(chosen + offset)
@@ -173,7 +194,8 @@ def _reads(
     """Which words each video token is told directly: the scene's, its shot's, its owner's."""
     owner_of = np.array([owner or "" for owner in owner_of])
     columns = [
-        ((shot is None) | (shot_of == shot)) & ((owner is None) | (owner_of == (owner or ""))) for _, shot, owner in words
+        ((shot is None) | (shot_of == shot)) & ((owner is None) | (owner_of == (owner or "")))
+        for _, shot, owner in words
     ]
     return torch.from_numpy(np.stack(columns, -1).astype(np.float32))
 

@@ -12,6 +12,7 @@ from kling_core.elements.faces import Face
 FACE_HEIGHT = 56
 _REACH = 2.6
 """How far, in face widths, the cut-out reaches to each side of the face."""
+_PLAIN = 6.0
 STOP = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 30, 0.3)
 
 
@@ -81,18 +82,17 @@ def cut_out(picture: np.ndarray, face: Face) -> Portrait:
     x = ((columns + 0.5) / scale + left - face.left) / face.width
     y = ((rows + 0.5) / scale + top - face.top) / face.height
     lab = cv2.cvtColor(rgb.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
-    return Portrait(rgb, lab, _person(rgb, x, y), x, y, face, scale)
+    person = _before_plain_background(lab, x, y)
+    return Portrait(rgb, lab, _by_grabcut(rgb, x, y) if person is None else person, x, y, face, scale)
 
 
-def main_colour(pixels: np.ndarray, clusters: int = 3) -> tuple[np.ndarray, float]:
-    """The centre (median) of the largest of `clusters` groups among Lab pixels [N, 3], and its share of them."""
+def main_colour(pixels: np.ndarray, clusters: int) -> np.ndarray:
+    """The centre (median) of the largest of `clusters` groups among Lab pixels [N, 3]."""
     pixels = np.ascontiguousarray(pixels, dtype=np.float32)
     if len(pixels) <= clusters:
-        return np.median(pixels, 0), 1.0
+        return np.median(pixels, 0)
     _, labels, _ = cv2.kmeans(pixels, clusters, None, STOP, 3, cv2.KMEANS_PP_CENTERS)
-    counts = np.bincount(labels.ravel(), minlength=clusters)
-    largest = int(np.argmax(counts))
-    return np.median(pixels[labels.ravel() == largest], 0), float(counts[largest] / len(pixels))
+    return np.median(pixels[labels.ravel() == np.bincount(labels.ravel()).argmax()], 0)
 
 
 def rgb_of(lab: np.ndarray) -> np.ndarray:
@@ -100,7 +100,18 @@ def rgb_of(lab: np.ndarray) -> np.ndarray:
     return np.clip(cv2.cvtColor(np.float32(lab).reshape(1, 1, 3), cv2.COLOR_LAB2RGB).reshape(3), 0, 1)
 
 
-def _person(rgb: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def _before_plain_background(lab: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray | None:
+    """Whatever differs from the background, if that has one colour along the picture's edges above the shoulders."""
+    edge = (y < 0.9) & (np.minimum(x - x.min(), x.max() - x) < 0.05 * np.ptp(x)) | (y < y.min() + 0.05)
+    colours = lab[edge]
+    background = np.median(colours, 0)
+    if np.quantile(np.linalg.norm(colours - background, axis=1), 0.9) > _PLAIN:
+        return None
+    different = (np.linalg.norm(lab - background, axis=2) > 2 * _PLAIN).astype(np.uint8)
+    return cv2.morphologyEx(different, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8)).astype(bool)
+
+
+def _by_grabcut(rgb: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Person against background by GrabCut (Rother et al., SIGGRAPH 2004), started from where people have heads and
     shoulders."""
     aside = np.abs(x - 0.5)

@@ -15,7 +15,7 @@ from kling_core.elements.element import Element
 from kling_core.elements.faces import Face
 from kling_core.previz.accessories import has_beard, has_glasses, hat_of
 from kling_core.previz.face_box import face_box
-from kling_core.previz.hair import SKIN_RADIUS, measure_hair
+from kling_core.previz.hair import SKIN_RADIUS, Hair, measure_hair
 from kling_core.previz.person_parts import FACE_HEIGHT, Portrait, cut_out, main_colour, rgb_of
 from kling_core.previz.stage.look import Colour, Look
 
@@ -75,7 +75,8 @@ def _skin(portrait: Portrait) -> np.ndarray:
 
 
 def _head_looks(head: Portrait, body: Portrait, skin: np.ndarray) -> dict:
-    hair, (hat, hat_colour) = measure_hair(head, skin), hat_of(head, skin)
+    hair = _hair(head, body, skin)
+    hat, hat_colour = hat_of(head, skin)
     looks = {"hair_style": hair.style, "eyes": _BROWN_EYES, "beard": has_beard(head, skin, hair)}
     if hat_colour is not None:
         return looks | {"hair_style": "short", "hat": hat, "hat_colour": _colour(hat_colour, "cloth"), "beard": False}
@@ -83,9 +84,17 @@ def _head_looks(head: Portrait, body: Portrait, skin: np.ndarray) -> dict:
         looks["hair"] = _colour(hair.colour, "hair")
         if hair.colour[0] > _LIGHT_HAIR and skin[0] > _LIGHT_SKIN:
             looks["eyes"] = _BLUE_EYES
-        if body is not head and body.face.height >= FACE_HEIGHT:  # a detail may cut off the top and the length
-            looks["hair_style"] = measure_hair(body, skin).style
     return looks
+
+
+def _hair(head: Portrait, body: Portrait, skin: np.ndarray) -> Hair:
+    """Colour from the closest view, style from the front: a detail may cut off the top and the length, or be filled by
+    hair to its edges, where nothing tells it from a background."""
+    hair = measure_hair(head, skin)
+    if body is head or body.face.height < FACE_HEIGHT:
+        return hair
+    on_front = measure_hair(body, skin)
+    return on_front if hair.colour is None else replace(hair, style=on_front.style)
 
 
 def _clothes(body: Portrait, skin: np.ndarray) -> dict:
@@ -116,12 +125,12 @@ def _top(body: Portrait, skin: np.ndarray, lowest: float) -> np.ndarray | None:
     clothes = chest & (body.distance(skin, 0.5) > SKIN_RADIUS)
     if clothes.sum() < 0.25 * chest.sum():  # skin-coloured clothes
         clothes = chest
-    return main_colour(body.pixels(clothes), 4)[0]
+    return main_colour(body.pixels(clothes), 4)
 
 
 def _legs(body: Portrait, feet: float) -> np.ndarray | None:
     legs = body.zone(-0.6, 0.72 * feet, 1.6, 0.9 * feet) & body.person
-    return main_colour(body.pixels(legs), 2)[0] if legs.sum() > _ENOUGH_PIXELS else None
+    return main_colour(body.pixels(legs), 2) if legs.sum() > _ENOUGH_PIXELS else None
 
 
 def _unseen_legs(body: Portrait, top: np.ndarray) -> np.ndarray | None:

@@ -49,11 +49,20 @@ def test_streaming_gives_the_same_frames_for_any_budget():
     vae, latents = trained_vae(), torch.randn(6, 9, 16, 128)
     whole = vae.decode(latents)
     for budget in (1, 3, 100):
-        pieces = list(stream(
-            latents, vae.decode, frames_per_latent=4, context=1, bytes_per_latent=1, memory_budget=budget,
-        ))
+        pieces = list(
+            stream(
+                latents,
+                vae.decode,
+                frames_per_latent=4,
+                context=1,
+                bytes_per_latent=1,
+                memory_budget=budget,
+            )
+        )
         assert torch.allclose(torch.cat(pieces), whole, atol=1e-4)
-    assert len(list(stream(latents, vae.decode, frames_per_latent=4, context=1, bytes_per_latent=1, memory_budget=3))) == 3
+    assert (
+        len(list(stream(latents, vae.decode, frames_per_latent=4, context=1, bytes_per_latent=1, memory_budget=3))) == 3
+    )
 
 
 def test_ambience_keeps_its_spectrum_and_its_sides():

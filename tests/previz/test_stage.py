@@ -43,7 +43,10 @@ def test_a_tree_in_front_hides_who_passes_behind():
     walking = Performance("red", verb="walk", toward="left")
     plain = shot(walking, frames=24, size="full")
     hidden = shot(Performance("red", verb="walk", toward="left", behind="tree"), frames=24, size="full")
-    seen = [(draw(planned)[:, :, :, 0].astype(int) - draw(planned)[:, :, :, 2] > 90).sum((1, 2)) for planned in (plain, hidden)]
+    seen = [
+        (draw(planned)[:, :, :, 0].astype(int) - draw(planned)[:, :, :, 2] > 90).sum((1, 2))
+        for planned in (plain, hidden)
+    ]
     assert seen[1].min() < 0.75 * seen[0][seen[1].argmin()]
     assert seen[1][0] > 0.8 * seen[0][0]
 
@@ -57,7 +60,10 @@ def test_an_orbit_shows_the_back_of_the_head():
 def test_portraits_stand_on_the_plain_backdrop_and_show_the_clothes():
     views = portraits(RED, 128)
     assert {name: view.shape for name, view in views.items()} == {
-        "front": (128, 64, 3), "side": (128, 64, 3), "back": (128, 64, 3), "detail": (64, 64, 3),
+        "front": (128, 64, 3),
+        "side": (128, 64, 3),
+        "back": (128, 64, 3),
+        "detail": (64, 64, 3),
     }
     assert np.allclose(views["front"][2, 2] / 255, BACKDROP, atol=0.01)
     assert views["front"][68, 32].argmax() == 0 and views["front"][68, 32, 0] > 120
@@ -74,10 +80,19 @@ def test_a_look_survives_json():
     assert Look.from_json(look.to_json()) == look
 
 
-@pytest.mark.parametrize("written", [
-    {"hair_style": "spiky"}, {"skin": [1, 2, 3]}, {"skin": [0.1]}, {"height": 40}, {"glasses": "yes"}, {"wings": True},
-    {"skin": 5}, {"height": float("nan")},
-])
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"hair_style": "spiky"},
+        {"skin": [1, 2, 3]},
+        {"skin": [0.1]},
+        {"height": 40},
+        {"glasses": "yes"},
+        {"wings": True},
+        {"skin": 5},
+        {"height": float("nan")},
+    ],
+)
 def test_a_strangers_look_is_refused_with_a_reason(written):
     with pytest.raises(ValueError):
         Look.from_json(written)

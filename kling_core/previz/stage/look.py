@@ -60,6 +60,10 @@ def _checked(name: str, value: Any, default: Any) -> Any:
         if not isinstance(value, (int, float)) or not low <= value <= high:
             raise ValueError(f"{name} must be a number from {low} to {high}")
         return float(value)
-    if not isinstance(value, (list, tuple)) or len(value) != 3 or not all(isinstance(part, (int, float)) and 0 <= part <= 1 for part in value):
+    if (
+        not isinstance(value, (list, tuple))
+        or len(value) != 3
+        or not all(isinstance(part, (int, float)) and 0 <= part <= 1 for part in value)
+    ):
         raise ValueError(f"{name} must be three numbers from 0 to 1")
     return tuple(float(part) for part in value)

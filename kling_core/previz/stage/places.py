@@ -38,7 +38,9 @@ def light_of(place: str, time_of_day: str) -> Light:
     return LIGHTS["night" if place == "night street" else "day" if place == "studio" else time_of_day]
 
 
-def background(place: str, light: Light, eye: torch.Tensor, direction: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def background(
+    place: str, light: Light, eye: torch.Tensor, direction: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Colours [F, H, W, 3] seen along rays from eye [F, 3], and the depth [F, H, W] of the ground (FAR where none)."""
     length = direction.norm(dim=-1)
     unit = direction / length[..., None]
@@ -65,13 +67,18 @@ def scenery(place: str, frames: int) -> Parts | None:
 def occluder(track: OccluderTrack, frames: int) -> Parts:
     """The tree or pillar that somebody passes behind."""
     if track.kind == "pillar":
-        return _standing(track.position, [((0, 1.5, 0), (TRUNK_RADIUS["pillar"], 6.0, TRUNK_RADIUS["pillar"]), STONE)], frames)
+        return _standing(
+            track.position, [((0, 1.5, 0), (TRUNK_RADIUS["pillar"], 6.0, TRUNK_RADIUS["pillar"]), STONE)], frames
+        )
     return _tree(track.position, 1.0, frames)
 
 
 def _tree(at: np.ndarray, size: float, frames: int) -> Parts:
     trunk, crown = TRUNK_RADIUS["tree"] * size, 0.62 * size
-    shapes = [((0, 0.7 * size, 0), (trunk, 1.6 * size, trunk), BARK), ((0, 2.25 * size, 0), (crown, crown, crown), LEAF)]
+    shapes = [
+        ((0, 0.7 * size, 0), (trunk, 1.6 * size, trunk), BARK),
+        ((0, 2.25 * size, 0), (crown, crown, crown), LEAF),
+    ]
     return _standing(at, shapes, frames)
 
 
@@ -79,18 +86,20 @@ def _standing(at: np.ndarray, shapes: list, frames: int) -> Parts:
     centre = np.array([centre for centre, _, _ in shapes]) + at
     axes = np.array([np.diag(radii) for _, radii, _ in shapes])
     return Parts(
-        np.tile(centre, (frames, 1, 1)), np.tile(axes, (frames, 1, 1, 1)),
-        np.array([colour for _, _, colour in shapes]), np.full(len(shapes), PLAIN),
+        np.tile(centre, (frames, 1, 1)),
+        np.tile(axes, (frames, 1, 1, 1)),
+        np.array([colour for _, _, colour in shapes]),
+        np.full(len(shapes), PLAIN),
     )
 
 
 def join(groups: list[Parts]) -> Parts:
     return Parts(
-        np.concatenate([group.centre for group in groups], 1), np.concatenate([group.axes for group in groups], 1),
-        np.concatenate([group.colour for group in groups]), np.concatenate([group.material for group in groups]),
+        np.concatenate([group.centre for group in groups], 1),
+        np.concatenate([group.axes for group in groups], 1),
+        np.concatenate([group.colour for group in groups]),
+        np.concatenate([group.material for group in groups]),
     )
-
-
 
 
 def _tensor(colour: Colour, like: torch.Tensor) -> torch.Tensor:
@@ -136,7 +145,9 @@ def _ground(place: str, point: torch.Tensor) -> torch.Tensor:
     return torch.where(path[..., None], _tensor((0.8, 0.72, 0.56), point), grass)
 
 
-def _walls(place: str, light: Light, origin: torch.Tensor, unit: torch.Tensor, half: float) -> tuple[torch.Tensor, torch.Tensor]:
+def _walls(
+    place: str, light: Light, origin: torch.Tensor, unit: torch.Tensor, half: float
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Four walls around the set; a camera outside of them looks through the near one, as on a film set."""
     away_x = (torch.sign(unit[..., 0]) * half - origin[..., 0]) / _nonzero(unit[..., 0])
     away_z = (torch.sign(unit[..., 2]) * half - origin[..., 2]) / _nonzero(unit[..., 2])
@@ -159,7 +170,12 @@ def _room_wall(light: Light, along: torch.Tensor, height: torch.Tensor) -> torch
     wall = torch.where(stripe[..., None], _tensor((0.82, 0.72, 0.56), along), _tensor((0.77, 0.66, 0.5), along))
     within = along % 4.2
     window = ((within - 3.1).abs() < 0.62) & ((height - 1.55).abs() < 0.55)
-    pane = ((within - 3.1).abs() > 0.05) & ((height - 1.55).abs() > 0.04) & ((within - 3.1).abs() < 0.55) & ((height - 1.55).abs() < 0.48)
+    pane = (
+        ((within - 3.1).abs() > 0.05)
+        & ((height - 1.55).abs() > 0.04)
+        & ((within - 3.1).abs() < 0.55)
+        & ((height - 1.55).abs() < 0.48)
+    )
     picture = ((within - 1.1).abs() < 0.36) & ((height - 1.75).abs() < 0.27)
     wall = torch.where(picture[..., None], _tensor((0.25, 0.42, 0.5), along), wall)
     wall = torch.where(window[..., None], _tensor((0.95, 0.93, 0.88), along), wall)
@@ -178,7 +194,9 @@ def _facade(along: torch.Tensor, height: torch.Tensor, lit: bool) -> torch.Tenso
     awning = ((across - 1.2).abs() < 1.08) & ((height - 1.62).abs() < 0.14)
     glass = (1.35, 1.1, 0.62) if lit else (0.42, 0.55, 0.64)
     wall = torch.where((window | shop)[..., None], _tensor(glass, along), wall)
-    cloth = torch.where((torch.sin(along * 13) > 0)[..., None], _tensor((0.8, 0.2, 0.18), along), _tensor((0.95, 0.93, 0.9), along))
+    cloth = torch.where(
+        (torch.sin(along * 13) > 0)[..., None], _tensor((0.8, 0.2, 0.18), along), _tensor((0.95, 0.93, 0.9), along)
+    )
     return torch.where(awning[..., None], cloth, wall)
 
 

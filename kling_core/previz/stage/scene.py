@@ -66,8 +66,13 @@ def _groups(
 
 
 def paint(
-    seen: Surface, parts: Parts, owners: np.ndarray, blocking: Blocking, looks: Mapping[str, Look],
-    mouths: Mapping[str, np.ndarray], view: View,
+    seen: Surface,
+    parts: Parts,
+    owners: np.ndarray,
+    blocking: Blocking,
+    looks: Mapping[str, Look],
+    mouths: Mapping[str, np.ndarray],
+    view: View,
 ) -> torch.Tensor:
     colour = torch.as_tensor(parts.colour, dtype=torch.float32, device=view.device)[seen.part]
     material = torch.as_tensor(parts.material, device=view.device)[seen.part]
@@ -95,7 +100,9 @@ def _shadows(colour: torch.Tensor, ground: torch.Tensor, view: View, blocking: B
     on_ground = ground < 1e3
     at = view.eye[:, None, None] + ground.clamp(max=60)[..., None] * view.directions()
     standing = [torch.as_tensor(track.position, dtype=torch.float32) for track in blocking.subjects]
-    standing += [torch.as_tensor(track.position, dtype=torch.float32).expand(view.frames, 3) for track in blocking.occluders]
+    standing += [
+        torch.as_tensor(track.position, dtype=torch.float32).expand(view.frames, 3) for track in blocking.occluders
+    ]
     for position in standing:
         position = position.to(view.device)[:, None, None]
         squared = (at[..., 0] - position[..., 0] - 0.1) ** 2 + (at[..., 2] - position[..., 2] + 0.1) ** 2

@@ -32,14 +32,22 @@ PEOPLE = 2
 _PLACES = ("park", "beach", "street", "room", "night street", "studio")
 _SIZES, _SIZE_ODDS = ("wide", "full", "medium", "close", "extreme close"), (0.2, 0.15, 0.3, 0.25, 0.1)
 _VERBS, _VERB_ODDS = (
-    ("stand", "walk", "wave", "talk", "turn", "point", "nod", "sit"), (0.12, 0.17, 0.08, 0.4, 0.07, 0.06, 0.05, 0.05),
+    ("stand", "walk", "wave", "talk", "turn", "point", "nod", "sit"),
+    (0.12, 0.17, 0.08, 0.4, 0.07, 0.06, 0.05, 0.05),
 )
 _EXPRESSIONS = ("neutral", "joy", "sadness", "surprise", "anger", "fear")
 _MOVES = (
-    (None, None, 0, 0), ("dolly", ("in", "out"), 0.3, 1.2), ("truck", ("left", "right"), 0.3, 1.0),
-    ("pedestal", ("up", "down"), 0.2, 0.6), ("pan", ("left", "right"), 8, 25), ("tilt", ("up", "down"), 5, 15),
-    ("roll", ("clockwise", "counterclockwise"), 5, 20), ("zoom", ("in", "out"), 1.2, 1.9),
-    ("orbit", ("left", "right"), 30, 300), ("follow", (None,), 1, 1), ("handheld", (None,), 1, 1),
+    (None, None, 0, 0),
+    ("dolly", ("in", "out"), 0.3, 1.2),
+    ("truck", ("left", "right"), 0.3, 1.0),
+    ("pedestal", ("up", "down"), 0.2, 0.6),
+    ("pan", ("left", "right"), 8, 25),
+    ("tilt", ("up", "down"), 5, 15),
+    ("roll", ("clockwise", "counterclockwise"), 5, 20),
+    ("zoom", ("in", "out"), 1.2, 1.9),
+    ("orbit", ("left", "right"), 30, 300),
+    ("follow", (None,), 1, 1),
+    ("handheld", (None,), 1, 1),
 )
 _MOVE_ODDS = np.array((4, 2, 1.5, 0.7, 1.5, 0.7, 0.4, 1, 2.5, 1, 0.7)) / 16
 
@@ -91,8 +99,14 @@ def random_excerpt(
         at = _frames_of(part.latents)
         looks = {name: person.look for name, person in names.items()}
         drawn = draw_shot(
-            shot, _slice(blocking, at), looks, {talk.speaker: talk.mouth[at]} if talk.speaker else {},
-            width * UPSCALE, height * UPSCALE, supersampling=1, device=device,
+            shot,
+            _slice(blocking, at),
+            looks,
+            {talk.speaker: talk.mouth[at]} if talk.speaker else {},
+            width * UPSCALE,
+            height * UPSCALE,
+            supersampling=1,
+            device=device,
         )
         parts.append(part)
         frames.append(drawn.permute(0, 3, 1, 2).cpu())
@@ -109,7 +123,10 @@ def stage_part(shot, blocking, latents, start, talk, people, rows, columns) -> S
     mouths = {talk.speaker: talk.mouth} if talk.speaker else {}
     speaking = talk.loud[_frames_of(latents)]
     return ShotPart(
-        shot, latents, start, shot_geometry(shot.place, blocking, mouths, latents, rows, columns),
+        shot,
+        latents,
+        start,
+        shot_geometry(shot.place, blocking, mouths, latents, rows, columns),
         collage(blocking, middle, wardrobes, rows, columns),
         tuple(talk.speaker if loud else None for loud in speaking),
     )
@@ -123,7 +140,9 @@ def random_shot(
     size = _SIZES[rng.choice(5, p=_SIZE_ODDS)]
     crowd = int(rng.choice((0, 1, 2), p=(0.04, 0.52, 0.44)))
     chosen = list(rng.permutation(names)[:crowd])
-    angle = ("eye", "low", "high", "over shoulder")[rng.choice(4, p=(0.7, 0.1, 0.1, 0.1) if crowd < 2 else (0.55, 0.1, 0.1, 0.25))]
+    angle = ("eye", "low", "high", "over shoulder")[
+        rng.choice(4, p=(0.7, 0.1, 0.1, 0.1) if crowd < 2 else (0.55, 0.1, 0.1, 0.25))
+    ]
     performances = tuple(_performance(rng, str(name), chosen) for name in chosen)
     return PlannedShot(index, 0, latents * GRID.frames_per_latent, size, angle, place, hour, performances, _moves(rng))
 
@@ -159,11 +178,17 @@ def _frames_of(latents: np.ndarray) -> np.ndarray:
 def _slice(blocking: Blocking, frames: np.ndarray) -> Blocking:
     """The blocking of some frames only."""
     subjects = tuple(
-        type(track)(track.performance, *(getattr(track, name)[frames] for name in
-                    ("position", "yaw", "phase", "body", "head", "depth", "facing", "mouth")))
+        type(track)(
+            track.performance,
+            *(
+                getattr(track, name)[frames]
+                for name in ("position", "yaw", "phase", "body", "head", "depth", "facing", "mouth")
+            ),
+        )
         for track in blocking.subjects
     )
     occluders = tuple(
-        type(track)(track.kind, track.position, track.trunk[frames], track.depth[frames]) for track in blocking.occluders
+        type(track)(track.kind, track.position, track.trunk[frames], track.depth[frames])
+        for track in blocking.occluders
     )
     return Blocking(blocking.camera.slice(frames), subjects, occluders)

@@ -46,12 +46,19 @@ def tokens_at(
     audio_noise = torch.randn(audio.shape, generator=generator).to(device)
     clean = torch.zeros(count, batch["mask"].shape[-1] - video.shape[1] - 2 * width, dtype=torch.long, device=device)
     tokens = Tokens(
-        text=batch["text"], references=batch["references"], known=batch["known"],
+        text=batch["text"],
+        references=batch["references"],
+        known=batch["known"],
         audio=torch.lerp(audio, audio_noise, audio_sigma[..., None]),
         video=torch.lerp(video, noise, video_sigma[..., None]),
-        track=batch["track"][0], features=batch["features"], pasted=batch["pasted"], reads=batch["reads"],
-        wears=batch["wears"], level=torch.stack([torch.zeros_like(sigma), sigma], 1),
-        level_of=torch.cat([clean, (audio_sigma > 0).long(), (video_sigma > 0).long()], 1), positions=batch["positions"],
+        track=batch["track"][0],
+        features=batch["features"],
+        pasted=batch["pasted"],
+        reads=batch["reads"],
+        wears=batch["wears"],
+        level=torch.stack([torch.zeros_like(sigma), sigma], 1),
+        level_of=torch.cat([clean, (audio_sigma > 0).long(), (video_sigma > 0).long()], 1),
+        positions=batch["positions"],
     )
     return tokens, video_sigma
 
@@ -66,7 +73,10 @@ def predict(model: PrevizTransformer, tokens: Tokens, mask: torch.Tensor) -> tup
 
 
 def flow_loss(
-    video: torch.Tensor, audio: torch.Tensor, batch: dict[str, torch.Tensor], sigma: torch.Tensor,
+    video: torch.Tensor,
+    audio: torch.Tensor,
+    batch: dict[str, torch.Tensor],
+    sigma: torch.Tensor,
     video_sigma: torch.Tensor,
 ) -> torch.Tensor:
     """Error of the clean prediction, weighted so that the network's own output counts the same at every noise level

@@ -25,9 +25,14 @@ def train_refiner(
     started, total = time.monotonic(), max(1.0, until - time.monotonic())
     vae.to(device)
     generator = torch.Generator().manual_seed(5)
-    shots = [shot for start in range(0, len(buffer.wide), _PREDICT)
-             for shot in _predicted(buffer, buffer.wide[start:start + _PREDICT], vae, model, device, generator)]
-    targets = [frames for number in range(len(buffer.frames)) for frames in buffer.frames[number].split(GRID.frames_per_latent)]
+    shots = [
+        shot
+        for start in range(0, len(buffer.wide), _PREDICT)
+        for shot in _predicted(buffer, buffer.wide[start : start + _PREDICT], vae, model, device, generator)
+    ]
+    targets = [
+        frames for number in range(len(buffer.frames)) for frames in buffer.frames[number].split(GRID.frames_per_latent)
+    ]
     held = max(2, len(shots) // 20)
     optimiser = torch.optim.AdamW(vae.refiner.parameters(), _RATE, weight_decay=0.0)
     report(f"refiner: {len(shots)} pieces prepared in {time.monotonic() - started:.0f} s")

@@ -30,10 +30,11 @@ from kling_core.previz.weights_file import save_weights
 RENDER_SHARE, REFINER_SHARE = 0.13, 0.1
 BATCH, LEARNING_RATE = 8, 2.5e-3
 _CHECKPOINT_SECONDS = 240
+_DEFAULT = Config()
 _PROBE = 48
 
 
-def main(minutes: float, device: str, out: str | Path, resume: bool = False, config: Config = Config()) -> Path:
+def main(minutes: float, device: str, out: str | Path, resume: bool = False, config: Config = _DEFAULT) -> Path:
     """Train for about `minutes` on "cpu", "cuda" or "auto" and write into folder `out`. Returns the weights file."""
     started = time.monotonic()
     device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
@@ -43,8 +44,14 @@ def main(minutes: float, device: str, out: str | Path, resume: bool = False, con
     workers = max(1, os.cpu_count() or 1)
     # As many excerpts as the training can use about six times each, and as the render time allows.
     buffer = fill(
-        run.seed, people=max(60, min(2000, int(minutes * 10))), count=int(minutes * 60),
-        minutes=minutes * RENDER_SHARE, vae=run.vae, codec=run.codec, workers=workers, frames=int(min(1200, minutes * 12)),
+        run.seed,
+        people=max(60, min(2000, int(minutes * 10))),
+        count=int(minutes * 60),
+        minutes=minutes * RENDER_SHARE,
+        vae=run.vae,
+        codec=run.codec,
+        workers=workers,
+        frames=int(min(1200, minutes * 12)),
         report=run.report,
     )
     torch.set_num_threads(workers)
@@ -108,8 +115,8 @@ class Run:
             if (now - started) / total > reported:
                 reported += 0.05
                 self.report(
-                    f"{(now - started) / 60:.1f} min, step {self.steps}, {len(recent) * BATCH / max(now - started, 1):.1f} "
-                    f"samples/s, loss {sum(recent[-200:]) / len(recent[-200:]):.4f}, {self._binding(buffer, probe)}"
+                    f"{(now - started) / 60:.1f} min, step {self.steps}, "
+                    f"{len(recent) * BATCH / max(now - started, 1):.1f} samples/s, loss {sum(recent[-200:]) / len(recent[-200:]):.4f}, {self._binding(buffer, probe)}"
                 )
             if now - saved_at > _CHECKPOINT_SECONDS:
                 saved_at = now
