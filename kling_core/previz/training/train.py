@@ -116,7 +116,9 @@ class Run:
                 reported += 0.05
                 self.report(
                     f"{(now - started) / 60:.1f} min, step {self.steps}, "
-                    f"{len(recent) * BATCH / max(now - started, 1):.1f} samples/s, loss {sum(recent[-200:]) / len(recent[-200:]):.4f}, {self._binding(buffer, probe)}"
+                    f"{len(recent) * BATCH / max(now - started, 1):.1f} samples/s"
+                    f", loss {sum(recent[-200:]) / len(recent[-200:]):.4f}"
+                    f", {self._binding(buffer, probe)}"
                 )
             if now - saved_at > _CHECKPOINT_SECONDS:
                 saved_at = now
