@@ -188,6 +188,20 @@ def test_ctrl_c_leaves_nothing_behind(folder):
     assert sorted(os.listdir(folder)) == before
 
 
+@pytest.mark.skipif(os.name == "nt", reason="the size of files cannot be limited there")
+def test_a_full_disk_is_one_message_and_leaves_nothing_behind(folder):
+    import resource
+
+    before = sorted(os.listdir(folder))
+    run = subprocess.run(
+        [sys.executable, "-m", "kling_core", "draft", "scene.txt", "-o", "draft.mp4", "--width", "96", *MIRA],
+        cwd=folder, env=environment(folder), capture_output=True, text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4000, 4000)),
+    )
+    assert run.returncode == 2 and "does not fit on the disk" in run.stderr and "Traceback" not in run.stderr
+    assert sorted(os.listdir(folder)) == before
+
+
 @pytest.mark.skipif(not WEIGHTS, reason="the embedded model's weights are not here")
 def test_a_scene_is_rendered(folder):
     run = kling(

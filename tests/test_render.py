@@ -1,5 +1,6 @@
 """The whole way as one call, on a backbone without weights."""
 
+import errno
 import json
 import os
 import weakref
@@ -112,15 +113,22 @@ def test_mistakes_are_told_before_anything_is_sampled():
     assert not backbone.asked
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError(28, "No space left on device"), RuntimeError("decoder")])
-def test_a_film_given_up_leaves_nothing(scene, tmp_path, monkeypatch, error):
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (KeyboardInterrupt(), KeyboardInterrupt),
+        (OSError(errno.ENOSPC, "No space left on device"), KlingError),
+        (RuntimeError("decoder"), RuntimeError),
+    ],
+)
+def test_a_film_given_up_leaves_nothing(scene, tmp_path, monkeypatch, error, told):
     def stopping(latents, plan, **_):
         yield np.zeros((24, 72, 128, 3), np.uint8)
         raise error
 
     (tmp_path / "film.mp4").write_bytes(b"an older film")
     monkeypatch.setattr(scene.backbone, "decode_video", stopping)
-    with pytest.raises(error if isinstance(error, type) else type(error)):
+    with pytest.raises(told):
         scene.write(tmp_path / "film.mp4", sheet=tmp_path / "sheet.png", report=tmp_path / "report.json")
     assert os.listdir(tmp_path) == ["film.mp4"] and (tmp_path / "film.mp4").read_bytes() == b"an older film"
 

@@ -16,7 +16,7 @@ from kling_core.previz.geometry import shot_geometry
 from kling_core.previz.packing import Packed, ShotPart, pack
 from kling_core.previz.stage.look import Look
 from kling_core.previz.stage.portraits import portraits
-from kling_core.previz.stand_in import with_stand_in
+from kling_core.previz.stand_in import look_of
 from kling_core.previz.wardrobe import REFERENCE_CHANNELS, TOKENS_PER_PERSON, Wardrobe
 from kling_core.sound.envelope import mouth_opening
 from kling_core.sound.speech import SpokenLine
@@ -87,12 +87,8 @@ def mouth_curves(plan: Plan, speech: tuple[SpokenLine, ...]) -> dict[str, np.nda
 
 def looks_of(cast: Cast) -> dict[str, Look]:
     """How the stage draws everybody: their own looks, or those of a stand-in matched to their pictures."""
-    looks = {}
-    for binding in cast.bindings:
-        element = binding.element
-        if element.kind == "character":
-            looks[element.name] = Look.from_json(element.look or with_stand_in(element).look)
-    return looks
+    elements = (binding.element for binding in cast.bindings)
+    return {element.name: look_of(element) for element in elements if element.kind == "character"}
 
 
 def _wardrobe(binding: Binding) -> Wardrobe:
@@ -101,8 +97,7 @@ def _wardrobe(binding: Binding) -> Wardrobe:
     if element.origin == "stage":
         wardrobe = Wardrobe.from_views(element.views)
     else:
-        look = Look.from_json(element.look or with_stand_in(element).look)
-        wardrobe = Wardrobe.from_views(portraits(look, 256))
+        wardrobe = Wardrobe.from_views(portraits(look_of(element), 256))
     return wardrobe.faded(min(binding.strength, 1.0))
 
 

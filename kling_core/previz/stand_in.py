@@ -13,6 +13,7 @@ import numpy as np
 
 from kling_core.elements.element import Element
 from kling_core.elements.faces import Face
+from kling_core.errors import KlingError, Problem
 from kling_core.previz.accessories import has_beard, has_glasses, hat_of
 from kling_core.previz.face_box import face_box
 from kling_core.previz.hair import SKIN_RADIUS, Hair, measure_hair
@@ -35,6 +36,20 @@ def with_stand_in(element: Element) -> Element:
     if element.look is not None or element.origin != "photo" or element.kind != "character" or not element.views:
         return element
     return replace(element, look=match_look(element.views).to_json())
+
+
+def look_of(element: Element) -> Look:
+    """How the stage draws a character: by the look in its element, else as the stand-in matched to its pictures.
+
+    Raises KlingError for a look that no puppet can have.
+    """
+    if element.look is None:
+        return match_look(element.views)
+    try:
+        return Look.from_json(element.look)
+    except ValueError as error:
+        remedy = "Build the element again from its pictures."
+        raise KlingError(Problem(f"element @{element.name}, look", str(error), remedy)) from error
 
 
 def match_look(views: dict[str, np.ndarray]) -> Look:
@@ -94,7 +109,9 @@ def _hair(head: Portrait, body: Portrait, skin: np.ndarray) -> Hair:
     if body is head or body.face.height < FACE_HEIGHT:
         return hair
     on_front = measure_hair(body, skin)
-    return on_front if hair.colour is None else replace(hair, style=on_front.style)
+    if hair.colour is None or on_front.colour is None:
+        return hair if on_front.colour is None else on_front
+    return replace(hair, style=on_front.style)
 
 
 def _clothes(body: Portrait, skin: np.ndarray) -> dict:

@@ -6,7 +6,7 @@ import json
 import os
 from pathlib import Path
 
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from kling_core import __version__
@@ -56,7 +56,7 @@ def load_weights(path: Path | None = None) -> tuple[PrevizTransformer, VideoVAE,
                 {key[len(prefix) :]: value for key, value in tensors.items() if key.startswith(prefix)}
             )
             module.eval().requires_grad_(False)
-    except (OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise KlingError(
             Problem(
                 "backbone previz",
