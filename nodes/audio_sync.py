@@ -28,9 +28,7 @@ class AudioSync(io.ComfyNode):
     def execute(cls, latent: dict, plan) -> io.NodeOutput:
         from kling_core.sound.mix import mix
 
-        from kling_core.plan.report import plan_text
-
         latents, scene = convert.latents(latent)
         convert.require_plan(scene, plan)
         samples = mix(plan, scene.speech, scene.backbone.decode_audio(latents, plan))
-        return io.NodeOutput(convert.audio(samples, plan.grid.audio_rate), plan_text(plan))
+        return io.NodeOutput(convert.audio(samples, plan.grid.audio_rate), convert.sound_report(scene))

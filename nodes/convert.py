@@ -96,6 +96,16 @@ def _refused(what: str, remedy: str) -> KlingError:
     return KlingError(Problem("latent", what, remedy))
 
 
+def sound_report(scene: Scene) -> str:
+    """The plan, and below it what spoke each line and what there is to know about it."""
+    from kling_core.plan.report import plan_text
+
+    voices = [f"  line {line.index + 1}, @{line.speaker}: {line.voice}" for line in scene.speech]
+    notes = [f"  {note}" for note in dict.fromkeys(line.note for line in scene.speech) if note]
+    heard = ["Voices:", *(voices or ["  nobody speaks"]), *notes]
+    return "\n\n".join([plan_text(scene.plan), "\n".join(heard)])
+
+
 def script(shots: list[str]) -> str:
     """One text a shot, with or without "(3s, wide)" in front, as a script."""
     texts = [shot.strip() for shot in shots]

@@ -113,7 +113,7 @@ def test_the_sound_is_as_long_as_the_film_and_stereo(run, sample):
     latent, plan = sample()
     audio, report = run("AudioSync", latent=latent, plan=plan).args
     assert audio["sample_rate"] == 24000 and audio["waveform"].shape == (1, 2, 4 * 24000)
-    assert "@mira" in report and "Hello!" in report
+    assert "Hello!" in report and f"line 1, @mira: {latent['kling_scene'].speech[0].voice}" in report
 
 
 def test_the_line_is_heard_in_its_shot_only(run, sample):
