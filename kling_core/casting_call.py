@@ -31,6 +31,16 @@ def cast_scene(path: Path, given: Sequence[str]) -> tuple["Storyboard", Cast, Pr
     return storyboard, Cast(tuple(Binding(element) for element in elements if element)), problems
 
 
+def recast(cast: Cast, given: Sequence[str]) -> Cast:
+    """`cast` with the elements of the files `given` ("NAME=FILE" each) in the place of its own of those names."""
+    files, problems = _given_files(given), ProblemList()
+    for name in files.keys() - set(cast.names):
+        problems.add(f"--element {name}", "is not in this scene", f"Its people are {', '.join(cast.names)}.")
+    found = {name: _find(name, file, problems) for name, file in files.items()}
+    problems.raise_if_any()
+    return Cast(tuple(Binding(found.get(name) or cast[name], cast.binding(name).strength) for name in cast.names))
+
+
 def called_names(storyboard: "Storyboard", known: Iterable[str] = ()) -> list[str]:
     """Every name that a storyboard calls, in its order."""
     names: list[str] = []

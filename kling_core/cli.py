@@ -108,6 +108,7 @@ def _add_demo(commands: argparse._SubParsersAction) -> None:
     demo = commands.add_parser("demo", help="make the demo scene: 15 s, six shots, two people")
     demo.set_defaults(function="render_demo")
     demo.add_argument("-o", "--output", type=Path, default=Path("out"), metavar="DIR", help="default: out")
+    _add_elements(demo, "play mira or leo with an element of yours")
     _add_sampling(demo)
 
 
@@ -124,10 +125,11 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
 
 def _add_scene(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("scene", type=Path, metavar="SCENE", help=_SCENE_HELP)
-    parser.add_argument(
-        "--element", action="append", default=[], metavar="NAME=FILE",
-        help="the element of an @name; else the library's. May be given several times",
-    )
+    _add_elements(parser, "the element of an @name; else the library's. May be given several times")
+
+
+def _add_elements(parser: argparse.ArgumentParser, help: str) -> None:
+    parser.add_argument("--element", action="append", default=[], metavar="NAME=FILE", help=help)
 
 
 def _add_sampling(parser: argparse.ArgumentParser) -> None:

@@ -39,21 +39,21 @@ def render_scene(options: argparse.Namespace) -> None:
 
 
 def render_demo(options: argparse.Namespace) -> None:
+    from kling_core.casting_call import recast
     from kling_core.demo import demo_cast, demo_scene
 
-    folder = options.output
+    cast, folder = recast(demo_cast(), options.element), options.output
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise _unwritable(folder, error) from None
-    _render(options, demo_scene(), demo_cast(), *(folder / f"demo.{suffix}" for suffix in ("mp4", "png", "json")))
+    _render(options, demo_scene(), cast, *(folder / f"demo.{suffix}" for suffix in ("mp4", "png", "json")))
 
 
 def draft_scene(options: argparse.Namespace) -> None:
-    from kling_core.sound.mix import mix
-
     from kling_core.previz.draft import draft
     from kling_core.render import write_film
+    from kling_core.sound.mix import mix
     from kling_core.sound.speech import speak
 
     _check_outputs(options.scene, options.output)

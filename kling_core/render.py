@@ -104,7 +104,6 @@ def render(
         plan = resolve(storyboard, cast, backbone.grid, backbone.limits, seed=seed)
         keep = _keep_frames(backbone, plan, first_frame, last_frame, keep)
     from kling_core.sound.mix import mix
-
     from kling_core.sound.speech import speak
 
     with _timed(timings, "speak", stage):

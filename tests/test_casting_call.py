@@ -3,7 +3,8 @@
 import pytest
 from scene_fakes import small_cast
 
-from kling_core.casting_call import called_names, cast_scene
+from kling_core.casting_call import called_names, cast_scene, recast
+from kling_core.elements.element import Binding, Cast, Element
 from kling_core.elements.library import Library, save_element
 from kling_core.errors import KlingError
 from kling_core.storyboard.script import parse_script
@@ -55,3 +56,16 @@ def test_wrong_pairs(scene, given):
 def test_every_place_a_name_can_be_in():
     board = parse_script('Shot 1 (3s): @a walks to @b. @c off-screen says, "Hi, @d." Shot 2: @e\'s house.', ())
     assert set(called_names(board)) >= {"a", "b", "c", "e"}
+
+
+def test_somebody_is_recast_from_a_file_and_keeps_the_part_and_its_strength(tmp_path):
+    cast = Cast((Binding(Element("mira"), 0.5), Binding(Element("leo"))))
+    new = recast(cast, [f"@mira={element_file(tmp_path, 'other')}"])
+    assert new.names == ("mira", "leo") and new.binding("mira").strength == 0.5
+    assert new["mira"].views and new["leo"] is cast["leo"]
+
+
+def test_recasting_tells_all_mistakes_at_once(tmp_path):
+    with pytest.raises(KlingError) as told:
+        recast(Cast((Binding(Element("mira")),)), ["zoe=zoe.safetensors", f"mira={tmp_path / 'absent'}"])
+    assert "mira" in str(told.value) and "--element zoe is not in this scene" in str(told.value).replace(":", "")
