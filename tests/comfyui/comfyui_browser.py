@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,11 +36,45 @@ class Graph:
     def __init__(self, page):
         self.page = page
 
-    def open(self, workflow: dict) -> None:
-        self.page.evaluate("async workflow => { await window.app.loadGraphData(workflow) }", workflow)
+    def open(self, workflow: dict, name: str) -> None:
+        load = "async ([workflow, name]) => { await window.app.loadGraphData(workflow, true, true, name) }"
+        self.page.evaluate(load, [workflow, name])
         self.page.wait_for_timeout(1000)
+        self.fit()
+
+    def fit(self) -> None:
+        """Zoom until the whole graph fills the window."""
         self.page.evaluate("() => window.app.canvas.fitViewToSelectionAnimated({duration: 1})")
         self.page.wait_for_timeout(1000)
+
+    def run(self, seconds: float) -> dict:
+        """Press Run, wait up to `seconds` for the prompt's end, and return what the history says of it."""
+        with self.page.expect_response("**/api/prompt", timeout=30_000) as answer:
+            self.page.get_by_test_id("queue-button").click()
+        prompt = answer.value.json()["prompt_id"]
+        ended = "async prompt => (await (await fetch(`/history/${prompt}`)).json())[prompt]"
+        deadline = time.monotonic() + seconds
+        while (history := self.page.evaluate(ended, prompt)) is None:
+            assert time.monotonic() < deadline, f"the prompt still runs after {seconds} s"
+            self.page.wait_for_timeout(1000)
+        return history
+
+    def film(self, seconds: float = 60) -> dict:
+        """The film that plays in the graph: its width, height and length in seconds."""
+        self.page.wait_for_function("() => document.querySelector('video')?.readyState >= 2", timeout=seconds * 1000)
+        return self.page.evaluate(
+            """() => {
+                const video = document.querySelector("video");
+                return {width: video.videoWidth, height: video.videoHeight, seconds: video.duration};
+            }"""
+        )
+
+    def troubled(self) -> list[str]:
+        """Titles of nodes that are drawn red: of an unknown type, or with errors."""
+        return self.page.evaluate(
+            "() => window.app.graph.nodes.filter(node => node.has_errors || !node.type || !(node.type in LiteGraph."
+            "registered_node_types)).map(node => node.title)"
+        )
 
     def prompt(self) -> dict:
         """What pressing Run would send, in the API's form."""
