@@ -18,9 +18,9 @@ _OFFSET = -0.691
 _BLOCK, _STEP = 0.4, 0.1  # seconds
 _ABSOLUTE_GATE, _RELATIVE_GATE = -70.0, -10.0
 _TAIL = 0.5  # seconds until the high pass has died away
-_OVERSAMPLING = 4
+_PEAK_RATE = 192_000  # annex 2: four times 48 kHz
 _CONTROL_RATE = 1000  # gains a second
-_REACH = 20  # of these: a gain is down this long before a peak and after it, so that it never follows a single wave
+_REACH = 10  # of these: a gain is down this long before a peak and after it, so that it never follows a single wave
 _ROUNDS, _NEAR_ENOUGH = 6, 0.05
 
 
@@ -44,9 +44,9 @@ def loudness(sound: np.ndarray, rate: int) -> float:
     return float(_OFFSET + 10 * np.log10(power.mean()))
 
 
-def true_peak(sound: np.ndarray) -> float:
-    """Highest level of [C, N] between and at its samples, in dBTP; -inf for silence. Oversampled four times."""
-    peak = np.abs(_oversampled(sound)).max(initial=0.0)
+def true_peak(sound: np.ndarray, rate: int) -> float:
+    """Highest level of [C, N] between and at its samples, in dBTP; -inf for silence."""
+    peak = np.abs(_oversampled(sound, _oversampling(rate))).max(initial=0.0)
     return float(20 * np.log10(peak)) if peak > 0 else -np.inf
 
 
@@ -67,7 +67,7 @@ def levelled(sound: np.ndarray, rate: int, target: float, ceiling: float, most_g
             break
         gain += missing
         result = sound * _gains(peaks, gain, ceiling, rate, sound.shape[1])
-    over = max(true_peak(result) - ceiling, 0.0)  # a few hundredths: the gain moves while a wave passes
+    over = max(true_peak(result, rate) - ceiling, 0.0)  # a few hundredths: the gain moves while a wave passes
     return (result * 10 ** (-over / 20)).astype(np.float32)
 
 
@@ -85,18 +85,23 @@ def _k_weighted(sound: np.ndarray, rate: int) -> np.ndarray:
     return np.fft.irfft(np.fft.rfft(sound, size) * response, size)[:, : sound.shape[1]]
 
 
-def _oversampled(sound: np.ndarray) -> np.ndarray:
-    """[C, N] with three samples in between: the spectrum, continued with zeros. [C, 4 N]"""
+def _oversampling(rate: int) -> int:
+    return -(-_PEAK_RATE // rate)
+
+
+def _oversampled(sound: np.ndarray, factor: int) -> np.ndarray:
+    """[C, N] with more samples in between: the spectrum, continued with zeros. [C, factor * N]"""
     length = sound.shape[1]
     size = _fast_size(length + 256)  # the end must not ring into the beginning
-    fine = np.fft.irfft(np.fft.rfft(sound, size), size * _OVERSAMPLING) * _OVERSAMPLING
-    return fine[:, : length * _OVERSAMPLING]
+    fine = np.fft.irfft(np.fft.rfft(sound, size), size * factor) * factor
+    return fine[:, : length * factor]
 
 
 def _peaks(sound: np.ndarray, rate: int) -> np.ndarray:
     """Highest level, as a factor, in each piece of a millisecond. [K]"""
-    size = _piece(rate) * _OVERSAMPLING
-    level = np.abs(_oversampled(sound)).max(0)
+    factor = _oversampling(rate)
+    size = _piece(rate) * factor
+    level = np.abs(_oversampled(sound, factor)).max(0)
     return np.pad(level, (0, -len(level) % size)).reshape(-1, size).max(1)
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from kling_core.plan.plan import Plan
-from kling_core.sound.loudness import levelled
+from kling_core.sound.loudness import levelled, loudness
 from kling_core.sound.speech import SpokenLine
 
 LOUDNESS, TRUE_PEAK = -16.0, -1.0
 _MOST_GAIN = 24.0  # dB: enough for a film of whispers, too little to make a studio's hiss a storm
 _OFF_SCREEN = 0.6
 _PAN_WIDTH = 0.8  # of the way from ear to ear: who stands at the edge is still heard by both
+_UNDER_SPEECH = 20.0  # LU
+_UNDER_PROGRAMME = 13.0  # LU: the measure gates out what is 10 below the mean
 _DUCKED, _DUCKING, _RECOVERY = 0.5, 0.15, 0.4  # factor; seconds before a line and after it
 _EDGE = 0.01  # seconds of fading at both ends of the film, so that they do not click
 
@@ -21,23 +23,37 @@ def mix(plan: Plan, speech: tuple[SpokenLine, ...], ambience: np.ndarray) -> np.
 
     speech and ambience (float32 [2, N]) are at the grid's rate; ambience that is too short ends in silence. A line
     follows its speaker's head across the screen, at constant power; who is off screen speaks from the middle, a little
-    softer. Ambience is halved under speech. Sound is raised by 24 dB at most: where nobody speaks, a quiet place
-    stays quiet. Where the peak limit and the loudness cannot both hold, the peak limit does.
+    softer. Ambience is 20 LU below the lines or more, and halved under them. Sound is raised by 24 dB at most:
+    where nobody speaks, a quiet place stays quiet. Where peak limit and loudness cannot both hold, the peak limit does.
     """
     rate, length = plan.grid.audio_rate, round(plan.seconds * plan.grid.audio_rate)
     time = np.arange(length) / rate
-    sound = np.zeros((2, length))
-    bed = ambience[:, :length]
-    sound[:, : bed.shape[1]] = bed * _ducking(speech, time[: bed.shape[1]])
+    lines = np.zeros((2, length))
     for line in speech:
         if line.sample_rate != rate:
             raise ValueError(f"speech must be at {rate} Hz, this line is at {line.sample_rate} Hz")
         start = round(line.start * rate)
         samples = line.samples[: max(0, length - start)]
         here = slice(start, start + len(samples))
-        sound[:, here] += _sides(plan, line, time[here]) * samples
+        lines[:, here] += _sides(plan, line, time[here]) * samples
+    bed = np.zeros((2, length))
+    bed[:, : ambience.shape[1]] = ambience[:, :length]
+    before = loudness(lines, rate)
+    if np.isfinite(before):
+        # The peaks of the lines are limited first, and the ambience put below what is left of them.
+        lines = levelled(lines, rate, LOUDNESS, TRUE_PEAK, _MOST_GAIN)
+        after = loudness(lines, rate)
+        below = after - _distance(speech, plan.seconds) - loudness(bed, rate)
+        bed *= 10 ** (min(after - before, below) / 20)
+    sound = lines + bed * _ducking(speech, time)
     sound *= np.clip(np.minimum(time, time[::-1]) / _EDGE, 0, 1)
     return levelled(sound, rate, LOUDNESS, TRUE_PEAK, _MOST_GAIN)
+
+
+def _distance(speech: tuple[SpokenLine, ...], seconds: float) -> float:
+    """LU between lines and ambience: more in a scene of few words, or the measure would turn up the pauses."""
+    spoken = min(sum(line.stop - line.start for line in speech), seconds)
+    return max(_UNDER_SPEECH, _UNDER_PROGRAMME - 10 * np.log10(spoken / seconds))
 
 
 def _ducking(speech: tuple[SpokenLine, ...], time: np.ndarray) -> np.ndarray:

@@ -91,6 +91,15 @@ def test_a_loud_place_where_nobody_speaks_is_as_loud_as_any_scene():
     assert measure(mix(scene([]), (), ambience("street", "day", 5.0, RATE, 0)), RATE)[0] == pytest.approx(-16, abs=0.5)
 
 
+@pytest.mark.parametrize("seconds", [0.6, 4.0])
+def test_ambience_stays_well_below_the_lines_however_few_there_are(seconds):
+    noise = 0.2 * np.random.default_rng(0).standard_normal((2, 15 * RATE)).astype(np.float32)
+    sound = mixed([said(0, "mira", 5.0, seconds)], noise, shots=(180,))
+    assert measure(sound, RATE)[0] == pytest.approx(-16, abs=0.5)
+    assert level(sound, 5.1, 5.5) > level(sound, 1.0, 4.0) + 18
+    assert level(sound, 1.0, 4.0) > -60
+
+
 @pytest.mark.parametrize("samples", [0, RATE, 5 * RATE, 9 * RATE])
 def test_the_film_decides_how_long_the_sound_is(samples):
     bed = np.full((2, samples), 0.01, np.float32)
