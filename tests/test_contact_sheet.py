@@ -1,10 +1,8 @@
 """The labelled contact sheet: a row a shot, frames out of the right shots, the cast on top."""
 
 import numpy as np
-import pytest
 from scene_fakes import SCENE, FakeBackbone, small_cast
 
-from kling_core import contact_sheet
 from kling_core.contact_sheet import FRAMES_A_SHOT, ContactSheet
 from kling_core.plan.resolve import plan
 
@@ -51,14 +49,3 @@ def test_the_cast_is_on_top_and_labels_are_drawn():
     assert with_cast.shape[0] > without.shape[0]
     label = without[60:200, 24:300]
     assert (label < 100).any(), "nothing is written beside the first shot"
-
-
-@pytest.mark.parametrize("text", ["one two three four five six seven " * 6, "长" * 200, "", "word" * 60])
-def test_labels_wrap_inside_their_column(text):
-    rows = contact_sheet._wrapped(text, 15, 200, False)
-    assert 1 <= len(rows) <= 3
-    assert all(contact_sheet._width(row, 15, False) <= 215 for row in rows)
-
-
-def test_old_opencv_gets_plain_letters():
-    assert contact_sheet._ascii("“¿Qué?” – 90° …") == '"?Que?" - 90 deg ...'
