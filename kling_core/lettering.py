@@ -11,8 +11,7 @@ PAPER, INK, GREY = (250, 249, 246), (28, 28, 30), (110, 110, 115)
 
 
 def wrapped(text: str, size: int, width: int, bold: bool) -> list[str]:
-    """At most three rows no wider than `width` pixels, broken between words, or between characters where a word alone is
-    too wide."""
+    """At most three rows no wider than `width` pixels, broken between words, or inside a word that is too wide."""
     rows, row = [], ""
     for word in text.split(" "):
         longer = f"{row} {word}" if row else word
