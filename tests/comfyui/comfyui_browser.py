@@ -106,6 +106,7 @@ def opened(url: str, *, vue_nodes: bool) -> Iterator[Graph]:
 
     change_setting(url, "Comfy.TutorialCompleted", True)
     change_setting(url, "Comfy.VueNodes.Enabled", vue_nodes)
+    change_setting(url, "Comfy.Minimap.Visible", False)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=list(CHROMIUM_ARGUMENTS))
         try:
