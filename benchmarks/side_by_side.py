@@ -20,11 +20,11 @@ from kling_core.elements.element import Cast
 from kling_core.lettering import GREY, PAPER, write
 from kling_core.media import write_picture
 from kling_core.plan.plan import Plan
-from kling_core.previz.backbone import DEFAULT_SETTINGS, Previz
+from kling_core.previz.backbone import Previz
 from kling_core.previz.draft import draft
 from kling_core.render import render
 
-MARGIN, GAP, TITLE, REFERENCES = 16, 8, 28, 150
+MARGIN, GAP, TITLE, REFERENCES = 16, 8, 28, 120
 
 
 def middles(plan: Plan, pictures: Iterator[np.ndarray]) -> list[np.ndarray]:
@@ -81,7 +81,7 @@ def main() -> None:
         storyboard, cast = demo_scene(), recast(demo_cast(), arguments.element)
     backbone = Previz.load()
     films = [
-        render(storyboard, cast, backbone, seed=arguments.seed, settings=DEFAULT_SETTINGS, bind=bind)
+        render(storyboard, cast, backbone, seed=arguments.seed, bind=bind)
         for bind in (True, False)
     ]
     plan = films[0].plan

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     import numpy as np
     import torch
-    from kling_core.sound.speech import SpokenLine
 
     from kling_core.elements.element import Cast
     from kling_core.plan.grid import Grid
     from kling_core.plan.plan import Plan
+    from kling_core.sound.speech import SpokenLine
 
 Progress = Callable[[int, int, "torch.Tensor | None"], None]
 """progress(step, steps, preview): called after each step; preview is [F, H, W, 3] float in [0, 1] or None. It may
@@ -37,7 +37,7 @@ class Settings:
 
     steps: int = 8
     solver: str = "euler"
-    reference_guidance: float = 2.0
+    reference_guidance: float = 1.0
     text_guidance: float = 1.0
     audio_guidance: float = 1.0
 
@@ -65,11 +65,12 @@ class Keep:
 class Backbone(Protocol):
     """A model family behind one contract. Methods run in the order in which they stand here.
 
-    licence: the name of its weights' licence, for the report of every scene.
+    defaults: how its weights are sampled best. licence: the name of their licence, for the report of every scene.
     """
 
     grid: "Grid"
     limits: Limits
+    defaults: Settings
     licence: str
 
     def condition(self, plan: "Plan", cast: "Cast", speech: "tuple[SpokenLine, ...]" = ()) -> Any: ...

@@ -120,7 +120,9 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
     previz.add_argument("--minutes", type=_positive, required=True, metavar="M")
     previz.add_argument("--device", default="auto", help="auto, cpu or cuda")
     previz.add_argument("--out", type=Path, required=True, metavar="DIR", help="checkpoints and weights go here")
-    previz.add_argument("--resume", action="store_true", help="go on from the checkpoint in DIR")
+    previz.add_argument(
+        "--resume", action="store_true", help="go on from the checkpoint in DIR, or from the weights that ship"
+    )
 
 
 def _add_scene(parser: argparse.ArgumentParser) -> None:

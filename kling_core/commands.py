@@ -146,15 +146,16 @@ def _render(
     print(printable(plan_text(resolve(storyboard, cast, GRID, LIMITS, seed=options.seed))), flush=True)
     bar = ProgressBar()
     bar.stage("load")
-    from kling_core.previz.backbone import DEFAULT_SETTINGS, Previz
+    from kling_core.previz.backbone import Previz
     from kling_core.render import render
 
-    settings = replace(DEFAULT_SETTINGS, steps=options.steps) if options.steps else DEFAULT_SETTINGS
+    backbone = Previz.load()
+    settings = replace(backbone.defaults, steps=options.steps or backbone.defaults.steps)
     try:
         scene = render(
             storyboard,
             cast,
-            Previz.load(),
+            backbone,
             seed=options.seed,
             settings=settings,
             **frames,

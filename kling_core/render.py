@@ -96,9 +96,7 @@ def render(
     the film begins and ends with. keep: what else stays, for retakes. Raises KlingError with every mistake of the scene
     before anything is sampled.
     """
-    from kling_core.backbone import Settings
-
-    settings, timings = settings or Settings(), {}
+    settings, timings = settings or backbone.defaults, {}
     cast = cast if bind else cast.unbound()
     with _timed(timings, "plan", stage):
         plan = resolve(storyboard, cast, backbone.grid, backbone.limits, seed=seed)

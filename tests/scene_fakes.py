@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from kling_core.backbone import Latents, Limits
+from kling_core.backbone import Latents, Limits, Settings
 from kling_core.elements.element import Binding, Cast, Element
 from kling_core.plan.grid import Grid
 from kling_core.storyboard.script import parse_script
@@ -31,6 +31,7 @@ class FakeBackbone:
         sizes={"16:9": (128, 72), "9:16": (72, 128), "1:1": (96, 96)},
     )
     limits = Limits(shots=6, seconds=(3.0, 15.0), elements=7, views_per_element=4, subjects_per_shot=3)
+    defaults = Settings(steps=8)
     licence = "none"
 
     def __init__(self):

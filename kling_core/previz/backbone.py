@@ -32,14 +32,14 @@ GRID, LIMITS = world.GRID, world.LIMITS
 POLICY = Policy(shots=ShotRule(mode="sparse"))
 DEFAULT_SETTINGS = Settings(steps=8, reference_guidance=1.6)
 _SHIFT = 2.0
-# The refiner looks back one frame a layer, which is one latent for its four layers.
+# The refiner looks back one latent.
 _CONTEXT, _DECODE_BUDGET = 1, 512 * 2**20
 
 
 class Previz:
     """See `backbone.Backbone`. Films come out twice the size of GRID.sizes (UPSCALE)."""
 
-    grid, limits, licence = GRID, LIMITS, "Apache-2.0"
+    grid, limits, defaults, licence = GRID, LIMITS, DEFAULT_SETTINGS, "Apache-2.0"
 
     def __init__(
         self,
@@ -137,8 +137,8 @@ class Previz:
     def decode_video(self, latents: Latents, plan: Plan, *, memory_budget: int | None = None) -> Iterator[np.ndarray]:
         """uint8 [T, H, W, 3], shot by shot and, within a shot, in pieces that fit `memory_budget` bytes."""
         width, height = self.output_size(plan)
-        # Three output pictures and about 20 feature maps of 40 channels at an eighth of its pixels, in float32.
-        bytes_per_latent = plan.grid.frames_per_latent * width * height * (3 * 3 + 20 * 40 // 16) * 4
+        # Five copies of the frames, and feature maps of up to 48 channels in cells of 4 x 4 pixels, in float32.
+        bytes_per_latent = width * height * (5 * 3 * plan.grid.frames_per_latent + 6 * 48 // 16) * 4
         for shot in plan.shots:
             of_shot = plan.shot_latents(shot)
             shot_latents = _channels_last(latents.video[of_shot.start : of_shot.stop])

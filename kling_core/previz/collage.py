@@ -18,7 +18,9 @@ from kling_core.previz.wardrobe import Wardrobe
 from kling_core.previz.world import PATCH
 
 CHANNELS = 4 * PATCH * PATCH
-_FRONTAL = 0.9  # radians; a face turned further than this is not laid over the figure
+_FRONTAL = 1.1  # radians; a face turned further than this is not laid over the figure
+_WRAP = 0.28 / (DETAIL_SPAN / 2)  # a head's radius, as a fraction of the half width of its picture
+_SIDE = 1.4  # radians; what lies further around the head is not in its picture
 
 
 def collage(
@@ -55,20 +57,14 @@ def _body(track: SubjectTrack, frames: np.ndarray, wardrobe: Wardrobe, shape: to
 
 
 def _face(track: SubjectTrack, frames: np.ndarray, wardrobe: Wardrobe, shape: torch.Size) -> torch.Tensor:
+    """The face on a head that is turned: the picture wrapped around an upright cylinder, over the flat picture."""
     box, facing = track.head[frames], track.facing[frames]
     half_x, half_y = (box[:, 2] - box[:, 0]) / 2, (box[:, 3] - box[:, 1]) / 2
     scale = DETAIL_SPAN / 2 / HEAD_RADIUS
-    turned = 0.35 * np.sin(facing) * half_x
     seen = torch.from_numpy((np.abs(facing) < _FRONTAL).astype(np.float32))
     pictures = wardrobe.detail[None].expand(len(frames), -1, -1, -1) * seen[:, None, None, None]
-    return _paste(
-        pictures,
-        (box[:, 0] + box[:, 2]) / 2 + turned,
-        (box[:, 1] + box[:, 3]) / 2,
-        half_x * scale,
-        half_y * scale,
-        shape,
-    )
+    place = (box[:, 0] + box[:, 2]) / 2, (box[:, 1] + box[:, 3]) / 2, half_x * scale, half_y * scale
+    return _over(_paste(pictures, *place, shape), _paste(pictures, *place, shape, torch.from_numpy(facing).float()))
 
 
 def _paste(
@@ -78,8 +74,12 @@ def _paste(
     half_x: np.ndarray,
     half_y: np.ndarray,
     shape: torch.Size,
+    turned: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """Pictures [F, 4, h, w] drawn on empty canvases of `shape`; middle and half size in screen units."""
+    """Pictures [F, 4, h, w] drawn on empty canvases of `shape`; middle and half size in screen units.
+
+    turned: [F] radians; the pictures are then wrapped around a cylinder of _WRAP of their width, turned by that much.
+    """
     _, _, height, width = shape
     x = (torch.arange(width) + 0.5) / width
     y = (torch.arange(height) + 0.5) / height
@@ -91,5 +91,11 @@ def _paste(
         ]
 
     u, v = local(x, middle_x, half_x), local(y, middle_y, half_y)
+    shown = torch.ones_like(u)
+    if turned is not None:
+        azimuth = (u / _WRAP).clamp(-1, 1).asin() - turned[:, None]
+        shown = (8 * (1 - (u / _WRAP).abs())).clamp(0, 1) * (8 * (_SIDE - azimuth.abs())).clamp(0, 1)
+        u = _WRAP * azimuth.sin()
     grid = torch.stack([u[:, None].expand(-1, height, -1), v[:, :, None].expand(-1, -1, width)], -1)
-    return F.grid_sample(pictures, grid.clamp(-9, 9), mode="bilinear", align_corners=False)
+    drawn = F.grid_sample(pictures, grid.clamp(-9, 9), mode="bilinear", align_corners=False)
+    return drawn * shown[:, None, None]

@@ -82,9 +82,15 @@ class PrevizTransformer(nn.Module):
         self.level_in = nn.Sequential(nn.Linear(64, width), nn.SiLU(), nn.Linear(width, 6 * width))
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
         self.video_out = nn.Linear(width, VIDEO_CHANNELS)
+        # The stream is narrower than what a token is given. Fine detail goes around it: the way out sees the token's
+        # own noisy latent and collage again, and the stream tells it what to make of them.
+        given = VIDEO_CHANNELS + collage.CHANNELS
+        self.detail = nn.Sequential(
+            nn.Linear(width + given, 2 * width), nn.SiLU(), nn.Linear(2 * width, VIDEO_CHANNELS)
+        )
         self.audio_out = nn.Linear(width, AUDIO_CHANNELS)
         nn.init.normal_(self.words.weight, std=0.3)
-        for layer in (self.level_in[2], self.video_out, self.audio_out):
+        for layer in (self.level_in[2], self.video_out, self.audio_out, self.detail[2]):
             nn.init.zeros_(layer.weight)
 
     def forward(self, tokens: Tokens, attention: Attention) -> tuple[torch.Tensor, torch.Tensor]:
@@ -99,8 +105,9 @@ class PrevizTransformer(nn.Module):
         sounds, pictures = tokens.audio.shape[1], tokens.video.shape[1]
         _, audio, video = stream.split([stream.shape[1] - sounds - pictures, sounds, pictures], 1)
         _, audio_sigma, video_sigma = sigma.split([stream.shape[1] - sounds - pictures, sounds, pictures], 1)
+        video = self.video_out(video) + self.detail(torch.cat([video, tokens.video, tokens.pasted], -1))
         return (
-            _denoised(tokens.video, self.video_out(video), video_sigma),
+            _denoised(tokens.video, video, video_sigma),
             _denoised(tokens.audio, self.audio_out(audio), audio_sigma),
         )
 

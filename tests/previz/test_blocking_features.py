@@ -1,5 +1,8 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import torch
 from staging import alone, blocked, inside, shot, together, wardrobes
 
 from kling_core.previz.collage import CHANNELS, collage
@@ -56,3 +59,20 @@ def test_the_collage_shows_each_persons_clothes_in_that_persons_box():
 
 def test_nobody_is_pasted_who_is_not_bound():
     assert collage(blocked(alone()), np.array([2]), {}, 9, 16).abs().sum() == 0
+
+
+@pytest.mark.parametrize("turned", [-0.6, 0.0, 0.6])
+def test_a_face_looks_where_its_head_is_turned(turned):
+    """The nose of somebody who turns to screen right is right of the middle: a head's radius times the sine."""
+    blocking = blocked(alone())
+    track = blocking.subjects[0]
+    track = replace(track, facing=np.full_like(track.facing, turned))
+    wardrobe = next(iter(wardrobes().values()))
+    nose = torch.zeros_like(wardrobe.detail)
+    nose[:2, :, 31:33], nose[3] = 1, 1
+    cast = {track.subject: replace(wardrobe, detail=nose, body=torch.zeros_like(wardrobe.body))}
+    pasted = collage(replace(blocking, subjects=(track,)), np.array([2]), cast, 9, 16)
+    picture = pasted[0].reshape(9, 16, 4, PATCH, PATCH).permute(0, 3, 1, 4, 2).reshape(72, 128, 4).numpy()
+    x0, y0, x1, y1 = track.head[2] * (128, 72, 128, 72)
+    row = picture[round((y0 + y1) / 2), :, 0]
+    assert abs(row.argmax() + 0.5 - ((x0 + x1) / 2 + np.sin(turned) * (x1 - x0) / 2 * 0.28 / 0.3)) < 1

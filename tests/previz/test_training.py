@@ -8,6 +8,7 @@ from kling_core.previz.training.muon import Muon, orthogonal
 from kling_core.previz.training.train import Run
 from kling_core.previz.transformer import Config, PrevizTransformer
 from kling_core.previz.video_vae import VideoVAE
+from kling_core.previz.weights_file import load_weights
 
 TINY = Config(width=64, layers=1, heads=1)
 
@@ -95,3 +96,13 @@ def test_muon_makes_a_step_orthogonal():
     matrix.grad = torch.randn(16, 48)
     Muon([matrix], lr=0.1).step()
     assert (matrix * matrix.grad).sum() < 0
+
+
+def test_without_a_checkpoint_training_goes_on_from_the_weights_that_ship(tmp_path):
+    shipped, vae, _, about = load_weights()
+    run = Run(tmp_path, torch.device("cpu"), TINY, resume=True)
+    assert run.model.config == shipped.config and run.steps > 0 and run.history[:-1] == about["history"]
+    assert torch.equal(run.vae.basis, vae.basis)
+    trained = list(zip(run.model.parameters(), run.average.parameters(), shipped.parameters()))
+    assert all(torch.equal(model, ships) and torch.equal(average, ships) for model, average, ships in trained)
+    assert all(parameter.requires_grad for parameter in (*run.model.parameters(), *run.vae.refiner.parameters()))

@@ -2,6 +2,7 @@
 
 Needs only torch, numpy and safetensors. One run renders its own excerpts, trains the transformer on them, then the
 refiner, and leaves `previz.safetensors` (what ships) and `checkpoint.safetensors` (what the next run resumes from).
+Where there is no checkpoint yet, a run that resumes begins with the weights that ship.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from kling_core.previz.training.muon import Muon
 from kling_core.previz.training.refiner import train_refiner
 from kling_core.previz.transformer import Config, PrevizTransformer
 from kling_core.previz.video_vae import VideoVAE
-from kling_core.previz.weights_file import save_weights
+from kling_core.previz.weights_file import load_weights, save_weights
 
 RENDER_SHARE, REFINER_SHARE = 0.13, 0.1
 BATCH, LEARNING_RATE = 8, 2.5e-3
@@ -71,16 +72,27 @@ class Run:
         self.history: list[dict] = []
         self.steps = 0
         checkpoint = out / "checkpoint.safetensors"
-        self.vae, self.codec = VideoVAE(), AudioCodec()
-        saved = load_checkpoint(checkpoint) if resume else None
         torch.manual_seed(0)
-        self.model = PrevizTransformer(saved.config if saved else config).to(device)
-        self.average = copy.deepcopy(self.model)
-        self.optimisers = _optimisers(self.model)
-        if saved:
-            saved.restore(self)
+        if resume and not checkpoint.exists():
+            self._begin_with_shipped_weights()
+        else:
+            saved = load_checkpoint(checkpoint) if resume else None
+            self.vae, self.codec = VideoVAE(), AudioCodec()
+            self.model = PrevizTransformer(saved.config if saved else config).to(device)
+            self.average = copy.deepcopy(self.model)
+            self.optimisers = _optimisers(self.model)
+            if saved:
+                saved.restore(self)
         self.seed = 1000 + len(self.history)
         self.history.append({"seed": self.seed, "machine": _machine(device), "steps": 0, "samples": 0})
+
+    def _begin_with_shipped_weights(self) -> None:
+        model, vae, self.codec, about = load_weights()
+        self.average = model.to(self.device)
+        self.model, self.vae = copy.deepcopy(self.average).requires_grad_(True), vae.requires_grad_(True)
+        self.optimisers = _optimisers(self.model)
+        self.history = about["history"]
+        self.steps = sum(run["steps"] for run in self.history)
 
     def report(self, text: str) -> None:
         print(f"[{time.strftime('%H:%M:%S')}] {text}", flush=True)
