@@ -93,12 +93,13 @@ def test_the_demo_workflow_makes_a_film_with_stereo_sound(server):
 
 
 def assert_shows_the_park(frames: np.ndarray) -> None:
-    """Neither black nor noise: in each shot blue above, green below, areas larger than noise; cuts where planned."""
+    """Neither black nor noise: in each shot some blue above, some green below, areas larger than noise; cuts where
+    planned."""
     for first, after in zip(CUTS, CUTS[1:], strict=False):
         frame = frames[(first + after) // 2].astype(float)
-        sky, grass = (np.median(rows, (0, 1)) for rows in (frame[:12], frame[-24:]))
-        assert sky.argmax() == 2 or sky.min() > 150, f"frame {first}: no sky"
-        assert grass.argmax() == 1, f"frame {first}: no grass"
+        strongest = frame.argmax(2)
+        assert (strongest[:36] == 2).mean() > 0.2, f"frame {first}: no sky"
+        assert (strongest[72:] == 1).mean() > 0.2, f"frame {first}: no grass"
         row = frame.mean(2)
         assert np.corrcoef(row[:, :-4].ravel(), row[:, 4:].ravel())[0, 1] > 0.5, f"frame {first}: noise"
     change = np.abs(np.diff(frames.astype(float), axis=0)).mean((1, 2, 3))
