@@ -37,17 +37,10 @@ def middles(plan: Plan, pictures: Iterator[np.ndarray]) -> list[np.ndarray]:
 
 
 def sheet(cast: Cast, columns: dict[str, list[np.ndarray]]) -> np.ndarray:
-    height, width = max((column[0] for column in columns.values()), key=len).shape[:2]
-    rows = max(map(len, columns.values()))
-    paper = np.full(
-        (
-            2 * MARGIN + REFERENCES + TITLE + rows * (height + GAP),
-            2 * MARGIN + len(columns) * (width + GAP) - GAP,
-            3,
-        ),
-        PAPER,
-        np.uint8,
-    )
+    """References on top, below them a column a film: its title and its frames, all of one size."""
+    shots, (height, width, _) = next((len(frames), frames[0].shape) for frames in columns.values())
+    down = 2 * MARGIN + REFERENCES + TITLE + shots * (height + GAP)
+    paper = np.full((down, 2 * MARGIN + len(columns) * (width + GAP) - GAP, 3), PAPER, np.uint8)
     x = MARGIN
     for binding in cast.bindings:
         for picture in binding.element.views.values():
@@ -63,7 +56,7 @@ def sheet(cast: Cast, columns: dict[str, list[np.ndarray]]) -> np.ndarray:
         write(paper, (x, y - 8), title, 15, GREY)
         for row, frame in enumerate(frames):
             top = y + row * (height + GAP)
-            paper[top : top + height, x : x + width] = cv2.resize(frame, (width, height))
+            paper[top : top + height, x : x + width] = frame
     return paper
 
 

@@ -96,14 +96,14 @@ def render(
     the film begins and ends with. keep: what else stays, for retakes. Raises KlingError with every mistake of the scene
     before anything is sampled.
     """
+    from kling_core.sound.mix import mix
+    from kling_core.sound.speech import speak
+
     settings, timings = settings or backbone.defaults, {}
     cast = cast if bind else cast.unbound()
     with _timed(timings, "plan", stage):
         plan = resolve(storyboard, cast, backbone.grid, backbone.limits, seed=seed)
         keep = _keep_frames(backbone, plan, first_frame, last_frame, keep)
-    from kling_core.sound.mix import mix
-    from kling_core.sound.speech import speak
-
     with _timed(timings, "speak", stage):
         speech = speak(plan, cast)
     with _timed(timings, "condition", stage):
