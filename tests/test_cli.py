@@ -174,7 +174,7 @@ def test_a_draft_is_a_film_with_sound(folder):
 
 @pytest.mark.skipif(os.name == "nt", reason="Ctrl-C cannot be sent to one process there")
 def test_ctrl_c_leaves_nothing_behind(folder):
-    command = [sys.executable, "-m", "kling_core", "draft", "scene.txt", "-o", "draft.mp4", "--width", "1280", *MIRA]
+    command = [sys.executable, "-m", "kling_core", "draft", "scene.txt", "-o", "draft.mp4", "--width", "640", *MIRA]
     before = sorted(os.listdir(folder))
     process = subprocess.Popen(command, cwd=folder, env=environment(folder), stderr=subprocess.PIPE, text=True)
     told = []
