@@ -36,12 +36,42 @@ def perform(
     if unseen:
         notes.append(f"{where}: {_listed(unseen)} {'is' if len(unseen) == 1 else 'are'} heard, not seen")
     performances = [_performance(where, name, shot.actions, notes) for name in subjects]
-    performances = [
-        replace(one, verb="talk") if one.subject in speakers and one.verb == "stand" else one for one in performances
-    ]
+    performances = [_speaking(one) if one.subject in speakers else one for one in performances]
     if shot.angle == "over shoulder" and len(subjects) < 2:
         notes.append(f"{where}: over the shoulder needs two subjects, so this is a plain shot")
-    return tuple(_directed(one, at, performances, cast.names) for at, one in enumerate(performances))
+    directed = [_directed(one, at, performances, cast.names) for at, one in enumerate(performances)]
+    return tuple(_embraced(where, directed, notes))
+
+
+def _speaking(one: Performance) -> Performance:
+    """Who speaks and does nothing else talks, with whatever is in hand."""
+    return replace(one, verb="talk", prop=one.carried) if one.verb in ("stand", "hold") else one
+
+
+def _embraced(where: str, performances: list[Performance], notes: list[str]) -> list[Performance]:
+    """Who is embraced embraces too; who has nobody in the shot to embrace stands, and who needs both arms for it, or
+    for dancing, has nothing in hand."""
+    result = list(performances)
+    subjects = [one.subject for one in performances]
+    for at, one in enumerate(performances):
+        if one.verb != "embrace" or result[at].verb != "embrace":
+            continue
+        others = [subject for subject in subjects if subject != one.subject]
+        partner = one.toward if one.toward in others else (others[0] if len(others) == 1 else None)
+        if partner is None:
+            notes.append(f"{where}: @{one.subject} has nobody in the shot to embrace, so stands")
+            result[at] = replace(one, verb="stand")
+            continue
+        other = subjects.index(partner)
+        if performances[other].verb not in ("stand", "talk", "embrace"):
+            notes.append(f"{where}: @{partner} will be embraced by @{one.subject}, not {performances[other].verb}")
+        result[at] = replace(one, toward=partner)
+        result[other] = replace(performances[other], verb="embrace", toward=one.subject)
+    for at, one in enumerate(result):
+        if one.verb in ("dance", "embrace") and one.prop:
+            notes.append(f"{where}: @{one.subject} puts the {one.prop} away to {one.verb}")
+            result[at] = replace(one, prop=None)
+    return result
 
 
 def _subjects(
@@ -67,6 +97,8 @@ def _performance(where: str, name: str, actions: Sequence[Action], notes: list[s
     """All actions of one subject as one performance: the first verb, and what the others add."""
     mine = [action for action in actions if plain(action.subject) == name]
     verbs = list(dict.fromkeys(action.verb for action in mine if action.verb != "stand"))
+    if len(verbs) > 1 and "hold" in verbs:
+        verbs.remove("hold")  # what is held stays in hand whatever else is done
     if len(verbs) > 1:
         left_out = " or ".join(verbs[1:])
         notes.append(f"{where}: @{name} will only {verbs[0]}, not {left_out}: one action a subject and shot")
@@ -75,12 +107,13 @@ def _performance(where: str, name: str, actions: Sequence[Action], notes: list[s
         return next((value for value in values if value != default and value is not None), default)
 
     verb = verbs[0] if verbs else "stand"
-    toward = first([action.toward for action in mine if action.verb in (verb, "stand")], None)
+    toward = first([action.toward for action in mine if action.verb in (verb, "stand", "hold")], None)
     return Performance(
         subject=name, verb=verb, toward=toward,
         expression=first([action.expression for action in mine], "neutral"),
         position=first([action.position for action in mine], None),
         behind=first([action.behind for action in mine], None),
+        prop=first([action.prop for action in mine], None),
     )
 
 
@@ -95,7 +128,7 @@ def _directed(one: Performance, at: int, everyone: Sequence[Performance], cast: 
     toward = plain(one.toward)
     subjects = [other.subject for other in everyone]
     if toward in subjects and toward != one.subject:
-        if one.verb != "walk":
+        if one.verb not in ("walk", "ride"):
             return replace(one, toward=toward)
         other = subjects.index(toward)
         side = _spot(everyone[other], other) - _spot(one, at)

@@ -24,9 +24,13 @@ class PlannedMove:
     amount: float
 
 
+IMPLIED_PROPS = {"hold": "cup", "pour": "jug", "bounce": "ball", "ride": "bicycle"}
+"""What somebody has who does this and was given nothing else."""
+
+
 @dataclass(frozen=True)
 class Performance:
-    """What one subject does throughout one shot."""
+    """What one subject does throughout one shot. prop: what they have with them, None for nothing named."""
 
     subject: str
     verb: str = "stand"
@@ -34,6 +38,13 @@ class Performance:
     position: str | None = None
     toward: str | None = None
     behind: str | None = None
+    prop: str | None = None
+
+    @property
+    def carried(self) -> str | None:
+        """What they have with them: the prop that the verb cannot do without, else the one named."""
+        implied = IMPLIED_PROPS.get(self.verb)
+        return implied if implied and self.verb != "hold" else self.prop or implied
 
 
 @dataclass(frozen=True)

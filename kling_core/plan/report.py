@@ -78,6 +78,8 @@ def _shot_text(shot: PlannedShot, plan: Plan) -> str:
 
 def _performance_text(performance: Performance) -> str:
     words = [f"@{performance.subject} {performance.verb}"]
+    if performance.carried:
+        words.append(f"with {_a(performance.carried)}")
     if performance.toward:
         words.append(f"toward {performance.toward}")
     if performance.behind:
@@ -87,6 +89,10 @@ def _performance_text(performance: Performance) -> str:
     if performance.expression != "neutral":
         words.append(f"({performance.expression})")
     return " ".join(words)
+
+
+def _a(thing: str) -> str:
+    return f"{'an' if thing[0] in 'aeiou' else 'a'} {thing}"
 
 
 def _line_text(line: PlannedLine) -> str:
@@ -108,7 +114,7 @@ def _shot_json(shot: PlannedShot, fps: int) -> dict[str, Any]:
         "camera": [{"kind": m.kind, "direction": m.direction, "amount": m.amount} for m in shot.camera],
         "performances": [
             {"subject": p.subject, "verb": p.verb, "expression": p.expression, "position": p.position,
-             "toward": p.toward, "behind": p.behind}
+             "toward": p.toward, "behind": p.behind, "prop": p.carried}
             for p in shot.performances
         ],
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from kling_core.errors import ProblemList
@@ -9,6 +10,7 @@ from kling_core.plan.blocking import block_shot
 from kling_core.plan.budget import choose_references, count_tokens
 from kling_core.plan.checks import check_scene, plain
 from kling_core.plan.grid import Grid
+from kling_core.plan.heard import heard_notes
 from kling_core.plan.lines import place_lines, planned_line
 from kling_core.plan.performances import perform
 from kling_core.plan.plan import Plan, PlannedLine, PlannedMove, PlannedShot
@@ -20,8 +22,11 @@ if TYPE_CHECKING:
     from kling_core.elements.element import Cast
 
 
-def plan(storyboard: Storyboard, cast: "Cast", grid: Grid, limits: "Limits", *, seed: int = 0) -> Plan:
-    """Resolves a scene for a backbone's grid and limits. Deterministic; `seed` varies only what the director left open.
+def plan(
+    storyboard: Storyboard, cast: "Cast", grid: Grid, limits: "Limits", *, seed: int | Sequence[int] = 0
+) -> Plan:
+    """Resolves a scene for a backbone's grid and limits. Deterministic; `seed`, of the scene or one for each shot,
+    varies only what the director left open.
 
     Raises one KlingError with every mistake of the scene: broken limits, unknown names, lines that do not fit.
     """
@@ -32,6 +37,7 @@ def plan(storyboard: Storyboard, cast: "Cast", grid: Grid, limits: "Limits", *, 
     lines: list[PlannedLine] = []
     for number, (shot, start, stop) in enumerate(zip(storyboard.shots, cuts, cuts[1:]), 1):
         performances = perform(number, shot, cast, limits, problems, notes)
+        notes += heard_notes(number, shot, performances)
         camera = tuple(_planned_move(number, move, notes) for move in shot.camera)
         shots.append(PlannedShot(
             index=number - 1, start=start, stop=stop, size=shot.size, angle=shot.angle,
@@ -47,12 +53,26 @@ def plan(storyboard: Storyboard, cast: "Cast", grid: Grid, limits: "Limits", *, 
     problems.raise_if_any()
     references, left_out = choose_references(cast, shots, limits)
     width, height = grid.sizes[storyboard.aspect]
+    seeds = [seed] * len(shots) if isinstance(seed, int) else seed
+    heights = _heights(cast)
+    blocking = tuple(
+        block_shot(shot, grid.fps, width / height, own, heights) for shot, own in zip(shots, seeds, strict=True)
+    )
     return Plan(
         title=storyboard.title, aspect=storyboard.aspect, grid=grid, cast=cast.names, shots=tuple(shots),
-        lines=tuple(lines), blocking=tuple(block_shot(shot, grid.fps, width / height, seed) for shot in shots),
+        lines=tuple(lines), blocking=blocking,
         references=references, moved=tuple(moved), notes=(*notes, *left_out), negative=storyboard.negative,
         tokens=count_tokens(grid, storyboard.aspect, shots, references),
     )
+
+
+def _heights(cast: "Cast") -> dict[str, float]:
+    """How tall everybody is, as a factor of the nominal body, where the element's look says so in earnest."""
+    written = {binding.element.name: (binding.element.look or {}).get("height") for binding in cast.bindings}
+    return {
+        name: float(height) for name, height in written.items()
+        if isinstance(height, (int, float)) and 0.5 <= height <= 2.0
+    }
 
 
 def _planned_move(number: int, move: CameraMove, notes: list[str]) -> PlannedMove:

@@ -9,15 +9,21 @@ import numpy as np
 from kling_core.elements.element import Cast
 from kling_core.plan.plan import Plan
 from kling_core.previz.conditioning import looks_of, mouth_curves
-from kling_core.previz.stage.scene import draw_shot
+from kling_core.previz.stage.scene import SUPERSAMPLING, draw_shot
 from kling_core.sound.speech import SpokenLine
+
+PORTION_PIXELS = 4_000_000
+"""Drawn at a time, supersampled: keeps memory small at any length and size, and whoever waits soon sees a frame."""
 
 
 def draft(
     plan: Plan, cast: Cast, width: int, height: int, speech: tuple[SpokenLine, ...] = ()
 ) -> Iterator[np.ndarray]:
-    """uint8 [T, height, width, 3], one shot at a time."""
+    """uint8 [T, height, width, 3], a few frames of one shot at a time."""
     looks, mouths = looks_of(cast), mouth_curves(plan, speech)
+    step = max(1, PORTION_PIXELS // (width * height * SUPERSAMPLING**2))
     for shot, blocking in zip(plan.shots, plan.blocking):
-        here = {name: curve[shot.start:shot.stop] for name, curve in mouths.items()}
-        yield draw_shot(shot, blocking, looks, here, width, height).numpy()
+        for first in range(0, shot.frames, step):
+            frames = slice(first, min(first + step, shot.frames))
+            here = {name: curve[shot.start : shot.stop][frames] for name, curve in mouths.items()}
+            yield draw_shot(shot, blocking.slice(frames), looks, here, width, height).numpy()

@@ -1,4 +1,4 @@
-"""A stereo bed for each place: wind and birds, surf, traffic, crickets, the hum of a room. numpy only.
+"""A stereo bed for each place: wind and birds, surf, traffic, crickets, the hum of a room, people. numpy only.
 
 Everything is a function of absolute time and the seed: noise comes in blocks of one second that fade into each other,
 events (a bird's phrase, a passing car) in slots of time with their own random numbers. So any excerpt of a bed agrees
@@ -12,7 +12,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-_TAGS = {"noise": 1, "gusts": 2, "birds": 3, "crickets": 4, "passing": 5}
+from kling_core.sound.happenings import HAPPENINGS
+
+_TAGS = {
+    "noise": 1, "gusts": 2, "birds": 3, "crickets": 4, "passing": 5, "crowd": 6,
+    "bell": 7, "chalk": 8, "children": 9, "rustle": 10,
+}
+_BUSINESS = ("bell", "chalk", "children")  # what nobody is there to do at night
 _PASSING_SLOT = 7.0  # seconds between passing cars, about
 _KNOT = 0.05  # seconds
 
@@ -23,7 +29,8 @@ class Bed:
 
     level: of the noise, dBFS (RMS). swell: depth in dB and period in s of its coming and going. hum: mains frequency
     and level. birds: phrases a second; crickets: level in dBFS; passing: loudness of passing cars over the noise, dB.
-    None: there is none.
+    crowd: level of many people's murmur in dBFS. happenings: names in happenings.HAPPENINGS and the seconds from one to
+    the next, about. None: there is none.
     """
 
     colour: tuple[tuple[float, float], ...]
@@ -33,12 +40,16 @@ class Bed:
     birds: float | None = None
     crickets: float | None = None
     passing: float | None = None
+    crowd: float | None = None
+    happenings: tuple[tuple[str, float], ...] = ()
 
 
 _WIND = ((30, -6), (120, 0), (400, -7), (1500, -18), (6000, -34), (12000, -46))
 _SURF = ((30, -10), (150, -1), (600, 0), (2500, -7), (8000, -16), (12000, -22))
 _TRAFFIC = ((25, -8), (60, 0), (160, -3), (700, -14), (2500, -24), (12000, -44))
 _ROOM = ((30, -4), (100, 0), (400, -10), (2000, -22), (12000, -40))
+_TYRES = ((30, -12), (100, -5), (500, 0), (1500, -3), (5000, -14), (12000, -30))
+_VOICES = ((80, -30), (150, -8), (300, 0), (700, -2), (1500, -12), (3500, -26), (12000, -50))
 _BEDS = {
     "park": Bed(_WIND, -42, (7, 5.0), birds=0.55),
     "beach": Bed(_SURF, -34, (9, 6.5)),
@@ -46,6 +57,10 @@ _BEDS = {
     "room": Bed(_ROOM, -56, hum=(100.0, -54)),
     "night street": Bed(_TRAFFIC, -50, (2, 11.0), crickets=-50),
     "studio": Bed(_ROOM, -72),
+    "shop": Bed(_ROOM, -54, hum=(120.0, -60), crowd=-47, happenings=(("bell", 9.0),)),
+    "classroom": Bed(_ROOM, -58, happenings=(("chalk", 4.0), ("children", 2.2))),
+    "road": Bed(_TYRES, -52, (3, 8.0), birds=0.12, passing=17.0),
+    "stage": Bed(_ROOM, -52, (2, 10.0), crowd=-54, happenings=(("rustle", 3.0),)),
 }
 _ELSEWHERE = Bed(_WIND, -46, (5, 6.0))
 
@@ -69,19 +84,29 @@ def ambience(
         sound += _hum(*bed.hum, time)
     if bed.crickets is not None:
         sound += _crickets(bed.crickets, time, key)
+    if bed.crowd is not None:
+        sound += _crowd(bed.crowd, time, first, rate, key)
     if bed.birds is not None:
         _add_birds(sound, bed, first, rate, key)
+    for name, every in bed.happenings:
+        _add_happenings(sound, name, every, first, rate, key)
     return sound.astype(np.float32)
 
 
 def _at_time(bed: Bed, time_of_day: str) -> Bed:
-    """Evenings have fewer birds and less traffic; nights have crickets instead of birds."""
+    """Evenings have fewer birds and less traffic; nights have crickets instead of birds, and the
+    shop's and the school's people have gone home."""
     if time_of_day == "sunset" and bed.birds:
         return replace(bed, birds=bed.birds / 2)
     if time_of_day == "night":
         crickets = -52.0 if bed.birds else bed.crickets
         level = bed.level - (6 if bed.passing else 0)
-        return replace(bed, birds=None, crickets=crickets, level=level, passing=bed.passing and bed.passing - 2)
+        happenings = tuple(each for each in bed.happenings if each[0] not in _BUSINESS)
+        crowd = bed.crowd if happenings else None
+        return replace(
+            bed, birds=None, crickets=crickets, level=level, passing=bed.passing and bed.passing - 2,
+            crowd=crowd, happenings=happenings,
+        )
     return bed
 
 
@@ -162,6 +187,28 @@ def _crickets(level: float, time: np.ndarray, key: tuple[int, int]) -> np.ndarra
         voice = loud * np.minimum(chirp * 3, 1) * pulse * np.sin(2 * np.pi * tone * time)
         sound += np.array([[np.cos(angle)], [np.sin(angle)]]) * voice
     return sound
+
+
+def _crowd(level: float, time: np.ndarray, first: int, rate: int, key: tuple[int, int]) -> np.ndarray:
+    """Many people talking at once: noise of a voice's spectrum in the rhythm of syllables. [2, N]"""
+    voices = _noise(Bed(_VOICES, level), first, len(time), rate, (key[0], key[1] ^ 1))
+    rng = _random(key, "crowd", 0)
+    knots = np.arange(int(time[0] / _KNOT), int(time[-1] / _KNOT) + 2) * _KNOT
+    paces, phases = rng.uniform(2.4, 5.2, (2, 4)), rng.uniform(0, 2 * np.pi, (2, 4))
+    waves = np.sin(2 * np.pi * paces[..., None] * knots + phases[..., None]).mean(1)
+    return voices * np.stack([np.interp(time, knots, 1 + 0.9 * wave) for wave in waves])
+
+
+def _add_happenings(
+    sound: np.ndarray, name: str, every: float, first: int, rate: int, key: tuple[int, int]
+) -> None:
+    """Add one happening in every slot of `every` seconds to `sound` ([2, N]), in place."""
+    last = (first + sound.shape[1]) / rate
+    for slot in range(int(first / rate // every) - 2, int(last // every) + 1):
+        rng = _random(key, name, slot)
+        begin = round((slot + rng.uniform(0, 0.8)) * every * rate)
+        angle = rng.uniform(0.1, 0.9) * np.pi / 2
+        _add(sound, np.array([[np.cos(angle)], [np.sin(angle)]]) * HAPPENINGS[name](rng, rate), begin - first)
 
 
 def _add_birds(sound: np.ndarray, bed: Bed, first: int, rate: int, key: tuple[int, int]) -> None:

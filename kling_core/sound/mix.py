@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from kling_core.plan.plan import Plan
@@ -15,6 +17,7 @@ _PAN_WIDTH = 0.8  # of the way from ear to ear: who stands at the edge is still 
 _UNDER_SPEECH = 20.0  # LU
 _UNDER_PROGRAMME = 13.0  # LU: the measure gates out what is 10 below the mean
 _DUCKED, _DUCKING, _RECOVERY = 0.5, 0.15, 0.4  # factor; seconds before a line and after it
+_CROSSING = 0.02  # seconds
 _EDGE = 0.01  # seconds of fading at both ends of the film, so that they do not click
 
 
@@ -48,6 +51,32 @@ def mix(plan: Plan, speech: tuple[SpokenLine, ...], ambience: np.ndarray) -> np.
     sound = lines + bed * _ducking(speech, time)
     sound *= np.clip(np.minimum(time, time[::-1]) / _EDGE, 0, 1)
     return levelled(sound, rate, LOUDNESS, TRUE_PEAK, _MOST_GAIN)
+
+
+def spliced(plan: Plan, sound: np.ndarray, earlier: np.ndarray, shots: Iterable[int]) -> np.ndarray:
+    """`sound` in the 0-based `shots` and `earlier` everywhere else, to the bit; both float32 [2, N].
+
+    Where the one passes into the other they cross within the shots, in 20 ms. Each is at the loudness of its own mix.
+    """
+    rate, time = plan.grid.audio_rate, (np.arange(sound.shape[1]) + 0.5) / plan.grid.audio_rate
+    new = np.zeros(sound.shape[1])
+    for start, stop in _runs(plan, shots):
+        begin = 1.0 if start == 0 else np.clip((time - start) / _CROSSING, 0, 1)
+        end = 1.0 if stop >= len(time) / rate else np.clip((stop - time) / _CROSSING, 0, 1)
+        new = np.maximum(new, np.minimum(begin, end) * ((time > start) & (time < stop)))
+    crossed = (1 - new) * earlier + new * sound
+    return np.where(new == 0, earlier, np.where(new == 1, sound, crossed)).astype(np.float32)
+
+
+def _runs(plan: Plan, shots: Iterable[int]) -> list[tuple[float, float]]:
+    """Start and stop, in seconds, of neighbouring shots in one."""
+    runs: list[tuple[float, float]] = []
+    for shot in (plan.shots[number] for number in sorted(set(shots))):
+        start, stop = shot.start / plan.grid.fps, shot.stop / plan.grid.fps
+        if runs and runs[-1][1] == start:
+            start = runs.pop()[0]
+        runs.append((start, stop))
+    return runs
 
 
 def _distance(speech: tuple[SpokenLine, ...], seconds: float) -> float:

@@ -31,7 +31,7 @@ def test_clothes_are_seen_where_the_blocking_puts_the_person():
 
 def test_an_open_mouth_changes_the_mouth_and_nothing_else():
     planned = alone(size="close")
-    closed, opened = draw(planned), draw(planned, {"red": np.ones(8)})
+    closed, opened = draw(planned), draw(planned, {"red": np.ones((8, 2))})
     changed = np.abs(closed.astype(int) - opened).max(-1)[0] > 30
     x, y = blocked(planned).subjects[0].mouth[0] * (128, 72)
     rows, columns = np.nonzero(changed)

@@ -89,3 +89,31 @@ def test_fifteen_seconds_take_a_fraction_of_a_second():
 
 def test_nothing_is_nothing():
     assert ambience("park", "day", 0.0, RATE, seed=0).shape == (2, 0)
+
+
+def test_people_come_to_the_shop_by_day():
+    day, night = (ambience("shop", time_of_day, 20.0, RATE, seed=1) for time_of_day in ("day", "night"))
+    assert band(day, 250, 900) > band(night, 250, 900) + 6
+    ringing = np.abs(np.fft.rfft(day[:, : 18 * RATE].reshape(2, 72, -1), axis=-1))
+    bell = ringing[:, :, round(1480 / 4)].max(0)
+    assert bell.max() > 8 * np.median(bell)
+
+
+def test_chalk_scrapes_in_a_classroom_by_day():
+    day, night = (ambience("classroom", time_of_day, 16.0, RATE, seed=1) for time_of_day in ("day", "night"))
+    assert band(day, 2000, 6000) > band(night, 2000, 6000) + 6
+
+
+def test_cars_on_the_road_are_further_above_the_quiet_than_in_the_street():
+    spread = {}
+    for place in ("road", "street"):
+        sound = ambience(place, "day", 60.0, 8000, seed=2)
+        seconds = np.square(sound).reshape(2, 60, -1).mean((0, 2))
+        spread[place] = 10 * np.log10(np.percentile(seconds, 95) / np.percentile(seconds, 5))
+    assert spread["road"] > spread["street"] + 4
+
+
+def test_an_audience_is_there_by_night():
+    day, night = (ambience("stage", time_of_day, 4.0, RATE, seed=1) for time_of_day in ("day", "night"))
+    assert np.array_equal(day, night)
+    assert band(night, 250, 900) > band(ambience("studio", "day", 4.0, RATE, seed=1), 250, 900) + 10

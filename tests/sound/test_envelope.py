@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from kling_core.sound.envelope import mouth_opening
+from kling_core.sound.envelope import REST, mouth_opening, mouth_shape
 
 RATE = 24000
 
@@ -75,3 +75,28 @@ def test_frames_after_the_end_of_the_sound_are_shut():
 def test_no_sound_and_no_frames_are_fine():
     assert mouth_opening(np.zeros(0), RATE, 12, 5).tolist() == [0] * 5
     assert mouth_opening(np.ones(100), RATE, 12, 0).shape == (0,)
+
+
+def formants(second, start, length=0.5, seconds=3.0, pitch=120):
+    """A buzz with formants at 320 Hz and at `second` Hz."""
+    time = np.arange(int(seconds * RATE)) / RATE
+    harmonics = pitch * np.arange(1, 30)
+    loudness = sum(1 / (1 + ((harmonics - formant) / 90) ** 2) for formant in (320, second))
+    buzz = (loudness[:, None] * np.sin(2 * np.pi * harmonics[:, None] * time)).sum(0)
+    return (0.1 * buzz * ((time >= start) & (time < start + length))).astype(np.float32)
+
+
+def test_lips_are_round_in_oo_and_wide_in_ee():
+    shape = mouth_shape(formants(800, 0.3) + formants(2300, 1.5), RATE, 12, 36)
+    assert shape.shape == (36, 2) and shape.dtype == np.float32
+    assert shape[5:8, 1].max() < 0.3 and shape[20:22, 1].min() > 0.7
+    assert 0 <= shape.min() and shape.max() <= 1
+
+
+def test_shapes_open_as_the_opening_says_and_rest_in_silence():
+    sound = vowels([0.3, 0.8, 1.6])
+    shape = mouth_shape(sound, RATE, 12, 36)
+    assert np.array_equal(shape[:, 0], mouth_opening(sound, RATE, 12, 36))
+    assert np.array_equal(shape[-3:], np.tile(REST, (3, 1)))
+    for silent in (np.zeros(0), np.zeros(RATE)):
+        assert np.array_equal(mouth_shape(silent, RATE, 12, 5), np.tile(REST, (5, 1)))

@@ -13,7 +13,7 @@ from kling_core.elements.element import Binding, Cast, Element
 from kling_core.plan.plan import PlannedMove
 from kling_core.sound import speech as speech_room
 from kling_core.sound.ambience import ambience
-from kling_core.sound.mix import mix
+from kling_core.sound.mix import mix, spliced
 from kling_core.sound.speech import SpokenLine, speak
 
 RATE = GRID.audio_rate
@@ -190,3 +190,26 @@ def test_speech_at_another_rate_is_refused():
     other = SpokenLine(0, "mira", 0.5, buzz(180, 1.0, 48000), 48000)
     with pytest.raises(ValueError, match="24000 Hz"):
         mix(scene([line(0, "mira", "…", 0.5, 1.5)]), (other,), SILENCE)
+
+
+@pytest.mark.parametrize(("shots", "new"), [
+    ([1], [(1, 2)]), ([0], [(0, 1)]), ([3], [(3, 4)]), ([2, 1], [(1, 3)]), ([0, 2], [(0, 1), (2, 3)]),
+])
+def test_a_splice_has_the_new_sound_in_its_shots_only_and_crosses_inside_them(shots, new):
+    plan = scene([], shots=(12, 12, 12, 12))
+    earlier, sound = np.zeros((2, 4 * RATE), np.float32), np.ones((2, 4 * RATE), np.float32)
+    found = spliced(plan, sound, earlier, shots)[0]
+    within = np.zeros(4 * RATE, bool)
+    for start, stop in new:
+        within[start * RATE : stop * RATE] = True
+        middle = found[round((start + 0.02) * RATE) : round((stop - 0.02) * RATE)]
+        assert (middle == 1).all()
+    assert not found[~within].any() and found.dtype == np.float32
+    # The film's own ends do not cross; elsewhere it takes 20 ms, so no step is large enough to click.
+    assert np.abs(np.diff(found)).max() < 0.01
+
+
+def test_a_splice_of_the_same_sound_is_that_sound():
+    plan = scene([], shots=(12, 12, 12))
+    sound = np.random.default_rng(1).uniform(-1, 1, (2, 3 * RATE)).astype(np.float32)
+    assert np.abs(spliced(plan, sound, sound, [1]) - sound).max() < 1e-6

@@ -8,12 +8,12 @@ import numpy as np
 
 from kling_core.previz.stage.look import HAIR_STYLES, HATS, PATTERNS, Colour, Look
 
-_SKIN = ((0.98, 0.84, 0.73), (0.92, 0.72, 0.56), (0.76, 0.54, 0.38), (0.55, 0.37, 0.25), (0.34, 0.22, 0.15))
-_HAIR = (
+SKIN_COLOURS = ((0.98, 0.84, 0.73), (0.92, 0.72, 0.56), (0.76, 0.54, 0.38), (0.55, 0.37, 0.25), (0.34, 0.22, 0.15))
+HAIR_COLOURS = (
     (0.08, 0.06, 0.05), (0.35, 0.2, 0.1), (0.85, 0.68, 0.3), (0.75, 0.25, 0.08), (0.6, 0.6, 0.62), (0.9, 0.35, 0.65),
     (0.2, 0.45, 0.85), (0.3, 0.7, 0.35),
 )
-_EYES = ((0.2, 0.12, 0.06), (0.15, 0.4, 0.75), (0.2, 0.55, 0.25), (0.45, 0.45, 0.5))
+EYE_COLOURS = ((0.2, 0.12, 0.06), (0.15, 0.4, 0.75), (0.2, 0.55, 0.25), (0.45, 0.45, 0.5))
 
 
 def random_look(rng: np.random.Generator, *, held_out: bool = False) -> Look:
@@ -34,11 +34,11 @@ def is_held_out(look: Look) -> bool:
 
 
 def _draw(rng: np.random.Generator) -> Look:
-    lighter = rng.integers(len(_SKIN) - 1)
-    skin = _mix(_SKIN[lighter], _SKIN[lighter + 1], rng.random())
+    lighter = rng.integers(len(SKIN_COLOURS) - 1)
+    skin = _mix(SKIN_COLOURS[lighter], SKIN_COLOURS[lighter + 1], rng.random())
     return Look(
         skin=skin,
-        hair=_jitter(rng, _HAIR[rng.integers(len(_HAIR))], 0.06),
+        hair=_jitter(rng, HAIR_COLOURS[rng.integers(len(HAIR_COLOURS))], 0.06),
         hair_style=HAIR_STYLES[rng.integers(len(HAIR_STYLES))],
         top=_cloth(rng),
         pattern=PATTERNS[rng.choice(3, p=[0.5, 0.25, 0.25])],
@@ -46,7 +46,7 @@ def _draw(rng: np.random.Generator) -> Look:
         trousers=_mix(_cloth(rng), (0.2, 0.2, 0.25), 0.4),
         hat=HATS[rng.choice(3, p=[0.5, 0.25, 0.25])],
         hat_colour=_cloth(rng),
-        eyes=_EYES[rng.integers(len(_EYES))],
+        eyes=EYE_COLOURS[rng.integers(len(EYE_COLOURS))],
         glasses=bool(rng.random() < 0.4),
         beard=bool(rng.random() < 0.3),
         height=float(rng.uniform(0.95, 1.05)),

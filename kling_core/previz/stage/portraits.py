@@ -32,13 +32,13 @@ def _portrait(look: Look, view_name: str, height: int) -> np.ndarray:
     import torch
 
     from kling_core.previz.stage import scene
-    from kling_core.previz.stage.places import LIGHTS
+    from kling_core.previz.stage.light import LIGHTS
 
     detail = view_name == "detail"
     width, height = height // 2, height // 2 if detail else height
     span, middle = (DETAIL_SPAN, HEAD_CENTRE) if detail else (BODY_SPAN, BODY_CENTRE)
     camera = _studio_camera(span, middle, width / height)
-    track = _standing_still(YAW[view_name])
+    track = standing_still(YAW[view_name], look.height)
     parts = puppet(look, track)
     samples = scene.SUPERSAMPLING
     view = View(camera, width * samples, height * samples)
@@ -60,9 +60,10 @@ def _studio_camera(span: float, middle: float, aspect: float) -> CameraPath:
     )
 
 
-def _standing_still(yaw: float) -> SubjectTrack:
-    nowhere = np.zeros((1, 4))
+def standing_still(yaw: float, height: float) -> SubjectTrack:
+    """Somebody of a height (factor of the nominal body) who stands and does nothing, for one frame."""
+    nowhere, still = np.zeros((1, 4)), np.zeros(1)
     return SubjectTrack(
-        Performance("model"), np.zeros((1, 3)), np.array([yaw]), np.zeros(1), nowhere, nowhere, np.ones(1),
-        np.array([yaw]), np.zeros((1, 2)),
+        Performance("model"), np.zeros((1, 3)), np.array([yaw]), still, nowhere, nowhere, np.ones(1),
+        np.array([yaw]), np.zeros((1, 2)), np.zeros((1, 3)), still, still, still, still, height,
     )

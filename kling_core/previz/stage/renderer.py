@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from kling_core.plan.camera_path import CameraPath
-from kling_core.previz.stage.puppet import Parts
+from kling_core.previz.stage.parts import Parts
 
 NEAR = 0.05
 FAR = 1e4

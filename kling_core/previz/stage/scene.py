@@ -11,10 +11,12 @@ import torch.nn.functional as F
 from kling_core.plan.blocking import Blocking
 from kling_core.plan.plan import PlannedShot
 from kling_core.previz.stage import places
+from kling_core.previz.stage.light import OCCLUDERS, PERSON, Light, cast_shadow, light_of, shade
 from kling_core.previz.stage.look import Look
-from kling_core.previz.stage.paint import Face, face_colour, torso_colour
+from kling_core.previz.stage.paint import Face, blinks, face_colour, torso_colour
 from kling_core.previz.stage.puppet import HEAD, TORSO, Parts, puppet
 from kling_core.previz.stage.renderer import Surface, View, surface, trace
+from kling_core.sound.envelope import REST
 
 SUPERSAMPLING = 2
 
@@ -32,13 +34,14 @@ def draw_shot(
 ) -> torch.Tensor:
     """Draw every frame of the blocking.
 
-    looks: by subject. mouths: mouth opening [F] in 0..1 by subject, closed where missing. Returns uint8
+    looks: by subject. mouths: opening and spread [F, 2] by subject, as `sound.envelope.mouth_shape`
+    gives them, at rest where missing. Returns uint8
     [F, height, width, 3] RGB.
     """
     view = View(blocking.camera, width * supersampling, height * supersampling, device)
-    light = places.light_of(shot.place, shot.time_of_day)
+    light = light_of(shot.place, shot.time_of_day)
     colour, ground = places.background(shot.place, light, view.eye, view.directions())
-    colour = _shadows(colour, ground, view, blocking)
+    colour = _shadows(colour, ground, view, blocking, light)
     groups, owners = _groups(shot, blocking, looks, view.frames)
     if groups:
         parts = places.join(groups)
@@ -80,8 +83,12 @@ def paint(
     for number, track in enumerate(blocking.subjects):
         look = looks[track.subject]
         mouth = mouths.get(track.subject)
-        mouth = np.zeros(view.frames) if mouth is None else mouth
-        face = Face(look, track.performance.expression, torch.as_tensor(mouth, dtype=torch.float32, device=view.device))
+        mouth = np.tile(REST, (view.frames, 1)) if mouth is None else mouth
+        mouth, blink = (
+            torch.as_tensor(curve, dtype=torch.float32, device=view.device)
+            for curve in (mouth, blinks(track.time, track.variation))
+        )
+        face = Face(look, track.performance.expression, mouth, blink)
         head = ((material == HEAD) & (owner == number)).nonzero()[:, 0]
         colour[head] = face_colour(face, seen.point[head], seen.frame[head], colour[head])
         torso = ((material == TORSO) & (owner == number)).nonzero()[:, 0]
@@ -89,25 +96,28 @@ def paint(
     return colour
 
 
-def lit(seen: Surface, light: places.Light) -> torch.Tensor:
-    sun = F.normalize(torch.tensor(light.sun, device=seen.normal.device), dim=0)
-    shade = 0.5 + 0.55 * (seen.normal @ sun).clamp(min=0) + 0.08 * seen.normal[:, 1]
-    return shade[:, None] * torch.tensor(light.tint, device=shade.device)
+def lit(seen: Surface, light: Light) -> torch.Tensor:
+    return shade(seen.normal, light)
 
 
-def _shadows(colour: torch.Tensor, ground: torch.Tensor, view: View, blocking: Blocking) -> torch.Tensor:
-    """Soft contact shadows under people and occluders."""
-    on_ground = ground < 1e3
-    at = view.eye[:, None, None] + ground.clamp(max=60)[..., None] * view.directions()
-    standing = [torch.as_tensor(track.position, dtype=torch.float32) for track in blocking.subjects]
-    standing += [
-        torch.as_tensor(track.position, dtype=torch.float32).expand(view.frames, 3) for track in blocking.occluders
-    ]
-    for position in standing:
-        position = position.to(view.device)[:, None, None]
-        squared = (at[..., 0] - position[..., 0] - 0.1) ** 2 + (at[..., 2] - position[..., 2] + 0.1) ** 2
-        shade = 1 - 0.45 * torch.exp(-squared / 0.12) * on_ground
-        colour = colour * shade[..., None]
+def _shadows(
+    colour: torch.Tensor, ground: torch.Tensor, view: View, blocking: Blocking, light: Light
+) -> torch.Tensor:
+    """Shadows of people and occluders on the ground, soft, along the light. Changes `colour` and returns it."""
+    standing = [(track.position, PERSON) for track in blocking.subjects]
+    standing += [(np.tile(track.position, (view.frames, 1)), OCCLUDERS[track.kind]) for track in blocking.occluders]
+    for frame, direction in enumerate(view.directions().flatten(1, 2)):
+        depth = ground[frame].reshape(-1)
+        index = (depth < 1e3).nonzero()[:, 0]
+        x, z = (
+            view.eye[frame, axis] + depth[index] * direction[:, axis].index_select(0, index) for axis in (0, 2)
+        )
+        reached = torch.ones_like(x)
+        for position, balls in standing:
+            feet_x, _, feet_z = position[frame].tolist()
+            reached *= cast_shadow(x - feet_x, z - feet_z, light, balls)
+        pixels = colour[frame].view(-1, 3)
+        pixels.index_copy_(0, index, pixels.index_select(0, index) * reached[:, None])
     return colour
 
 
