@@ -1,4 +1,4 @@
-"""Who says what, in which language and how: the quoted dialogue of a shot's text."""
+"""Who says what, in which language and how: the quoted dialogue of a shot's text, other languages glossed (`gloss`)."""
 
 from __future__ import annotations
 
@@ -19,14 +19,12 @@ _VERBS = (
     r"|call(?:s|ed|ing)?(?: out)?|cr(?:y|ies|ied|ying)(?: out)?"
     r"|murmur(?:s|ed|ing)?|mutter(?:s|ed|ing)?|exclaim(?:s|ed|ing)?|add(?:s|ed|ing)?|tells?|told|telling"
     r"|respond(?:s|ed|ing)?|speak(?:s|ing)?|spoke|greet(?:s|ed|ing)?|sing(?:s|ing)?|laugh(?:s|ed|ing)?|sigh(?:s|ed|ing)?"
-    r"|thank(?:s|ed|ing)?|begins?|continues?|explain(?:s|ed|ing)?"
-    r"|dice|pregunta|responde|contesta|susurra|grita)\b"
-    r"|低声说|小声说|轻声说|说道|说|說|问道|问|問|喊道|喊|回答|答道|言う|言った|尋ねる|答える|叫ぶ|말한다|말했다|말하며|묻는다|대답한다"
+    r"|thank(?:s|ed|ing)?|begins?|continues?|explain(?:s|ed|ing)?)\b"
 )
-_VERB = re.compile(_VERBS, re.IGNORECASE)
+SPEECH_VERB = re.compile(_VERBS, re.IGNORECASE)
 _EXPRESSIVE = (
-    ("whispering", re.compile(r"whisper|susurra|低声|小声|轻声", re.IGNORECASE)),
-    ("shouting", re.compile(r"shout|yell|scream|\bcall|grita|喊|叫", re.IGNORECASE)),
+    ("whispering", re.compile(r"whisper", re.IGNORECASE)),
+    ("shouting", re.compile(r"shout|yell|scream|\bcall", re.IGNORECASE)),
     ("murmuring", re.compile(r"murmur|mutter", re.IGNORECASE)),
     ("exclaiming", re.compile(r"exclaim|\bcr(?:y|ies|ied) out", re.IGNORECASE)),
     ("crying", re.compile(r"\bcr(?:y|ies|ied|ying)$", re.IGNORECASE)),
@@ -51,12 +49,14 @@ _SENTENCE_END = re.compile(r"[.!?。！？;；\n](?!\w)")
 _NAME_TAG = re.compile(
     rf"(?P<who>{NAME})(?:['’]s voice)?\s*(?:\((?P<manner>[^()]*)\))?\s*(?:(?P<colon>[:：])|[,，])?\s*$"
 )
-_PRONOUN = re.compile(r"\b(?:she|he|they)\b|[她他]", re.IGNORECASE)
+_PRONOUN = re.compile(r"\b(?:she|he|they)\b", re.IGNORECASE)
 _TAG_AFTER = re.compile(
     rf"\s*[,，]?\s*(?:(?P<who>{NAME}|she|he|they)\s+(?:\w+ly\s+)?(?P<verb>{_VERBS})"
     rf"|(?P<verb2>{_VERBS})\s+(?P<who2>{NAME}|she|he|they))",
     re.IGNORECASE,
 )
+# Japanese and Korean put who speaks before the quotation, and the verb of speech with its particle after it.
+_VERB_AFTER = re.compile(rf"\s*(?:と|って|이?라고|하고|고)(?P<manner>[^.!?。！？\n]*?)(?P<verb>{_VERBS})")
 _WRITING = re.compile(
     r"\b(?:signs?|posters?|(?<!off-)(?<!off )screen|banner|labels?|caption|title|logo|text|letters?|words?|note)\b"
     rf"[^{NAME[1:-1]}]*$",
@@ -126,7 +126,10 @@ def find_lines(
 def _tag(before: str, after: str) -> _Tag | None:
     """The speech tag of a quotation, None when the quotation is not spoken (a sign, a title)."""
     sentence = _SENTENCE_END.split(before)[-1]
-    verbs = list(_VERB.finditer(sentence))
+    behind = _VERB_AFTER.match(after)
+    if behind:
+        return _Tag(sentence, behind["verb"], behind["manner"])
+    verbs = list(SPEECH_VERB.finditer(sentence))
     named = _NAME_TAG.search(sentence)
     if named and (named["colon"] or named["manner"]) and _opens_clause(sentence, named.start()):
         verbs = []

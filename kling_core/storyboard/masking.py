@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from kling_core.errors import ProblemList
+from kling_core.storyboard.headers import shot_headers
 from kling_core.storyboard.mentions import Names
 
 _FIRST_NAME, _FIRST_QUOTE, _LAST = 0xE000, 0xF000, 0xF8FF
@@ -20,7 +21,6 @@ MAX_NAMES, MAX_QUOTES = _FIRST_QUOTE - _FIRST_NAME, _LAST - _FIRST_QUOTE + 1
 _PRIVATE = re.compile(f"[{chr(_FIRST_NAME)}-{chr(_LAST)}]")
 _QUOTED = re.compile("“([^”]*)”|「([^」]*)」|『([^』]*)』|«([^»]*)»|\"([^\"]*)\"")
 _STRAY = re.compile("[“”「」『』\"]")
-_SHOT = re.compile(r"\bshot\s+(\d+)\s*[:(,]", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def mask(text: str, names: Iterable[str], problems: ProblemList) -> Masked:
 
     def hide_quote(match: re.Match[str]) -> str:
         said = next(group for group in match.groups() if group is not None).strip()
-        if _SHOT.search(said):
+        if shot_headers(said):
             _report_open_quote(text, match.start(), problems)
         if not said or len(quoted) >= MAX_QUOTES:
             return match.group() if said else ""
@@ -81,7 +81,7 @@ def mask(text: str, names: Iterable[str], problems: ProblemList) -> Masked:
 
 
 def _report_open_quote(text: str, at: int, problems: ProblemList) -> None:
-    shots = _SHOT.findall(text[:at])
+    headers = shot_headers(text[:at])
     shown = " ".join(_PRIVATE.sub("", text[at: at + 60]).split())[:30]
-    where = f"shot {shots[-1]}" if shots else "script"
+    where = f"shot {headers[-1].number}" if headers else "script"
     problems.add(where, f"a quotation mark has no partner: {shown} …", "Close the quotation where the line ends.")

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 
 # Letters of an @name that no known name explains. CJK text has no spaces, so there a mention ends at a verb of speech.
 _AT_NAME = re.compile(r"@([\w-]+)")
-_CJK_VERB = re.compile("(?:说|說|问|問|喊|走|看|站|坐|笑|が|は|の|と|を|に)")
+_CJK_VERB = re.compile("(?:说|說|问|問|喊|走|看|站|坐|笑|挥|点|指|转|跑|在|和|对|向|的|が|は|の|と|を|に|も|へ|、)")
+_KOREAN_PARTICLE = re.compile("(?<=.)(?:이|가|은|는|을|를|와|과|에게|의|도)$")
+_LATIN = r"A-Za-z0-9_\u00c0-\u024f"
+_LATIN_NAME = re.compile(f"[{_LATIN}-]+")
 
 
 @dataclass(frozen=True)
@@ -76,15 +79,16 @@ def at_names(text: str, names: Iterable[str] = ()) -> list[str]:
 
 
 def _unknown_name(letters: str) -> str:
-    if letters.isascii():
-        return letters.rstrip("-_") or letters
+    latin = _LATIN_NAME.match(letters)
+    if latin:
+        return latin.group().rstrip("-_") or latin.group()
     verb = _CJK_VERB.search(letters, 1)
-    return letters[: verb.start()] if verb else letters
+    return letters[: verb.start()] if verb else _KOREAN_PARTICLE.sub("", letters)
 
 
 def _start(name: str) -> str:
-    return r"(?<![\w@])" if name[:1].isascii() else "(?<!@)"
+    return f"(?<![{_LATIN}@])" if name[:1].isascii() else "(?<!@)"
 
 
 def _end(name: str) -> str:
-    return r"(?![\w-])" if name[-1:].isascii() else ""
+    return f"(?![{_LATIN}-])" if name[-1:].isascii() else ""

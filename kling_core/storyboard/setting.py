@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import re
 
+_SHOPS = r"baker(?:y|ies)|shops?|stores?(?! for)|supermarkets?|grocer(?:y|ies|'s)|boutiques?|market stalls?|check-?out"
 _PLACES = (
     ("night street", r"night(?:time)? street|neon street|street(?:s)? (?:at|by) night"),
     ("beach", r"beach|seaside|sea ?shore|shore|coast|ocean|by the sea"),
-    ("street", r"streets?|city|town|road|alley|avenue|sidewalk|pavement|plaza|square|market"),
-    ("room", r"room|indoors|inside the house|kitchen|office|bedroom|apartment|flat|caf[eé]|restaurant|bakery|shop"
-             r"|classroom|library|hallway"),
-    ("studio", r"studio|white background|plain background|backdrop"),
+    ("street", r"streets?|city|town|alley|avenue|sidewalk|pavement|plaza|square|market(?! stall)|store ?front"
+               r"|(?:shop|store|bakery) windows?"),
+    ("shop", _SHOPS),
+    ("classroom", r"class ?rooms?|school ?rooms?|school(?!-?(?: ?yard| ?bus| ?bag))|lectures?"
+                  r"|black ?boards?|chalk ?boards?"),
+    ("road", r"roads?|road ?side|highways?|motorways?|freeways?|country lanes?"),
+    ("room", r"room|indoors|inside the house|kitchen|office|bedroom|apartment|flat|caf[eé]|restaurant|library|hallway"),
+    ("studio", r"studio|sound ?stage|white background|plain background|backdrop"),
+    # Not "on stage left" (a position), "at this stage" (a time).
+    ("stage", r"(?<!centre )(?<!center )(?<!this )(?<!that )(?<!early )(?<!late )(?<!next )(?<!last )(?<!first )stage"
+              r"(?!-?(?: ?left| ?right| of\b))|theat(?:re|er)s?|concerts?|auditorium|opera|spotlights?"),
     ("park", r"park|garden|forest|woods|meadow|lawn|orchard"),
 )
 _TIMES = (
@@ -29,8 +37,14 @@ def _pattern(table: tuple[tuple[str, str], ...]) -> re.Pattern[str]:
 _PLACE, _TIME = _pattern(_PLACES), _pattern(_TIMES)
 # In prose a place counts after a word that puts people there, so that "a street dog" is not a street.
 _IN_PLACE = re.compile(
-    r"\b(?:in|on|at|along|down|across|through|of|by|near|inside|into|onto|around|from)\s+(?:(?:the|a|an|some|his|her|their)\s+)?"
+    r"\b(?:in|on|at|along|down|across|through|of|by|near|inside|into|onto|around|from|under)\s+(?:(?:the|a|an|some|his|her|their)\s+)?"
     r"(?:\w+\s+){0,2}?(?=" + _PLACE.pattern + ")",
+    re.IGNORECASE,
+)
+# Whoever is outside a shop is in the street.
+_OUTSIDE = re.compile(
+    r"\b(?:outside|in front of|opposite|past|passing|passes)\s+(?:of\s+)?(?:(?:the|a|an|some|his|her|their)\s+)?"
+    r"(?:\w+\s+){0,2}?(?:" + _SHOPS + r")\b",
     re.IGNORECASE,
 )
 _TRANSITION = re.compile(r"\b(?:(?P<dissolve>(?:cross[- ]?)?dissolve)|(?P<fade>fade)|(?P<cut>cut))\b", re.IGNORECASE)
@@ -51,9 +65,13 @@ def find_place(text: str, *, attribute: bool = False) -> str | None:
     else:
         within = _IN_PLACE.search(text)
         match = _PLACE.match(text, within.end()) if within else None
-    if not match:
+    outside = _OUTSIDE.search(text)
+    if outside and not (match and match.start() < outside.start()):
+        place = "street"
+    elif match:
+        place = match.lastgroup.replace("_", " ")
+    else:
         return None
-    place = match.lastgroup.replace("_", " ")
     return "night street" if place == "street" and find_time_of_day(text) == "night" else place
 
 

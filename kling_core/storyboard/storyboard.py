@@ -18,23 +18,30 @@ MAX_ELEMENTS = 7
 Aspect = Literal["16:9", "9:16", "1:1"]
 ShotSize = Literal["wide", "full", "medium", "close", "extreme close", "insert"]
 Angle = Literal["eye", "low", "high", "over shoulder", "pov"]
-Place = Literal["park", "beach", "street", "room", "night street", "studio"]
+Place = Literal[
+    "park", "beach", "street", "room", "night street", "studio", "shop", "classroom", "road", "stage"
+]
 TimeOfDay = Literal["day", "sunset", "night"]
 MoveKind = Literal["static", "dolly", "truck", "pedestal", "pan", "tilt", "roll", "zoom", "orbit", "follow", "handheld"]
 MoveDirection = Literal["in", "out", "left", "right", "up", "down", "clockwise", "counterclockwise"]
 Speed = Literal["slow", "normal", "fast"]
-Verb = Literal["stand", "walk", "wave", "talk", "turn", "point", "nod", "sit"]
+Verb = Literal[
+    "stand", "walk", "wave", "talk", "turn", "point", "nod", "sit", "hold", "pour", "bounce", "dance", "embrace", "ride"
+]
+Prop = Literal["cup", "book", "phone", "umbrella", "bag", "ball", "jug", "bicycle"]
 Expression = Literal["neutral", "joy", "sadness", "surprise", "anger", "fear"]
 Language = Literal["en", "zh", "ja", "ko", "es"]
 Transition = Literal["cut", "dissolve", "fade"]
 Position = Literal["left", "center", "right"]
 Occluder = Literal["tree", "pillar"]
+HeardField = Literal["verb", "expression", "prop", "place", "time_of_day", "size", "angle", "camera"]
 
 PLACES: tuple[str, ...] = get_args(Place)
 SHOT_SIZES: tuple[str, ...] = get_args(ShotSize)
 ANGLES: tuple[str, ...] = get_args(Angle)
 TIMES_OF_DAY: tuple[str, ...] = get_args(TimeOfDay)
 VERBS: tuple[str, ...] = get_args(Verb)
+PROPS: tuple[str, ...] = get_args(Prop)
 EXPRESSIONS: tuple[str, ...] = get_args(Expression)
 MOVE_KINDS: tuple[str, ...] = get_args(MoveKind)
 
@@ -68,8 +75,22 @@ class Line(_Written):
     start: float | None = Field(default=None, ge=0)
 
 
+class Heard(_Written):
+    """Words of a script that no table lists, and what the director took them for; the plan's notes tell it.
+
+    field: of the Action or Shot that they fill. read_as: the nearest word that is known there, None for nothing like
+    it. confidence: the text encoder's, in [0, 1].
+    """
+
+    words: str = Field(min_length=1, max_length=100)
+    field: HeardField
+    read_as: str | None = None
+    confidence: float = Field(ge=0, le=1)
+
+
 class Action(_Written):
-    """What a subject does throughout the shot. `toward`: another subject's name, or a screen direction."""
+    """What a subject does throughout the shot. `toward`: another subject's name, or a screen direction;
+    `prop`: what they have in their hands."""
 
     subject: str
     verb: Verb = "stand"
@@ -77,6 +98,8 @@ class Action(_Written):
     expression: Expression = "neutral"
     position: Position | None = None
     behind: Occluder | None = None
+    prop: Prop | None = None
+    heard: tuple[Heard, ...] = ()
 
 
 class Shot(_Written):
@@ -93,6 +116,7 @@ class Shot(_Written):
     place: Place | None = None
     time_of_day: TimeOfDay | None = None
     transition: Transition = "cut"
+    heard: tuple[Heard, ...] = ()
 
 
 class Storyboard(_Written):

@@ -218,3 +218,43 @@ def test_any_text_gives_a_storyboard_or_a_kling_error(text):
         parse_script(text, CAST)
     except KlingError:
         pass
+
+
+@pytest.mark.parametrize(
+    ("text", "verb", "prop"),
+    [
+        ("Mira holds a cup of tea", "hold", "cup"),
+        ("Mira reads a book", "hold", "book"),
+        ("Mira sits on a bench, reading", "sit", "book"),
+        ("Mira is on the phone", "talk", "phone"),
+        ("Mira looks at her phone", "hold", "phone"),
+        ("Mira stands under an umbrella", "hold", "umbrella"),
+        ("Mira walks under a red umbrella", "walk", "umbrella"),
+        ("Mira pours water into a glass", "pour", None),
+        ("Mira pours tea", "pour", None),
+        ("Mira bounces a ball", "bounce", None),
+        ("Mira dribbles a basketball", "bounce", None),
+        ("Mira dances", "dance", None),
+        ("Mira spins to music", "dance", None),
+        ("Mira spins around", "turn", None),
+        ("Mira rides a bicycle", "ride", None),
+        ("Mira cycles to the left", "ride", None),
+        ("Mira sits on a bench", "sit", None),
+        ("Mira carries a heavy bag", "hold", "bag"),
+        ("Mira holds her breath and waits", "stand", None),
+        ("Mira raises her eyebrows and waits", "stand", None),
+        ("Mira rides the bus", "stand", None),
+    ],
+)
+def test_what_people_do_with_things(text, verb, prop):
+    (shot,) = shots(f"Shot 1 (3s): {text}.")
+    doing = next((action for action in shot.actions if action.subject == "mira"), None)
+    assert (doing and doing.verb, doing and doing.prop) == (verb, prop)
+
+
+@pytest.mark.parametrize("text", ["Mira hugs @leo", "Mira embraces Leo warmly", "Mira holds @leo in her arms"])
+def test_an_embrace_brings_the_other_into_the_shot(text):
+    for size in ("wide", "close-up"):
+        (shot,) = shots(f"Shot 1 (3s, {size}): {text}.")
+        assert shot.subjects == CAST
+        assert (action_of(shot, "mira").verb, action_of(shot, "mira").toward) == ("embrace", "leo")
