@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import cached_property, partial
 from pathlib import Path
 
 import cv2
@@ -18,7 +21,9 @@ from kling_core.elements.element import Cast
 from kling_core.plan.plan import Plan
 from kling_core.previz import world
 from kling_core.previz.audio_codec import AudioCodec
-from kling_core.previz.conditioning import Conditioning, make_conditioning
+from kling_core.previz.collage import collage_portions, encode_pasted, with_pictures
+from kling_core.previz.conditioning import Conditioning, make_conditioning, mouth_curves, wardrobes_of
+from kling_core.previz.plate import plate_of
 from kling_core.previz.transformer import PrevizTransformer, Tokens
 from kling_core.previz.video_vae import VideoVAE
 from kling_core.previz.weights_file import load_weights
@@ -30,7 +35,8 @@ from kling_core.sound.speech import SpokenLine
 
 GRID, LIMITS = world.GRID, world.LIMITS
 POLICY = Policy(shots=ShotRule(mode="sparse"))
-DEFAULT_SETTINGS = Settings(steps=8, reference_guidance=1.6)
+# A scene is nearly determined by its plan and its references: what sampling would add is noise, not variety.
+DEFAULT_SETTINGS = Settings(steps=2)
 _SHIFT = 2.0
 # The refiner looks back one latent.
 _CONTEXT, _DECODE_BUDGET = 1, 512 * 2**20
@@ -59,6 +65,10 @@ class Previz:
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
         return cls(*load_weights(path), torch.device(device))
+
+    @property
+    def weights(self) -> str:
+        return hashlib.blake2b(json.dumps(self.about, sort_keys=True).encode(), digest_size=16).hexdigest()
 
     def output_size(self, plan: Plan) -> tuple[int, int]:
         """Width and height in pixels of the film."""
@@ -103,7 +113,7 @@ class Previz:
         return Latents(video, torch.zeros(len(audio_shots(plan)), world.AUDIO_CHANNELS))
 
     def _predictor(self, conditioning: Conditioning, steps: int):
-        inputs = _Inputs(conditioning, self.device)
+        inputs = _Inputs(conditioning, self.vae, self.device)
         layers = self.model.config.layers
 
         def predict(latents: Latents, sigmas: Sigmas, without: str | None) -> Latents:
@@ -134,17 +144,34 @@ class Previz:
         still = frame[None].expand(plan.grid.frames_per_latent, -1, -1, -1).to(self.device)
         return self.vae.encode(still)[0].permute(2, 0, 1).cpu()
 
-    def decode_video(self, latents: Latents, plan: Plan, *, memory_budget: int | None = None) -> Iterator[np.ndarray]:
+    def encode_video(self, portions: Iterable[np.ndarray], plan: Plan) -> torch.Tensor:
+        """A whole film at `plan.size`, uint8 [t, H, W, 3] a portion, as latents [T, C, H, W]; each shot by itself."""
+        frames = torch.from_numpy(np.concatenate(list(portions))).permute(0, 3, 1, 2)
+        shots = (frames[shot.start : shot.stop].to(self.device).float() / 127.5 - 1 for shot in plan.shots)
+        return torch.cat([self.vae.encode(shot).cpu() for shot in shots]).permute(0, 3, 1, 2).contiguous()
+
+    def decode_video(
+        self,
+        latents: Latents,
+        plan: Plan,
+        cast: Cast,
+        speech: tuple[SpokenLine, ...] = (),
+        *,
+        memory_budget: int | None = None,
+    ) -> Iterator[np.ndarray]:
         """uint8 [T, H, W, 3], shot by shot and, within a shot, in pieces that fit `memory_budget` bytes."""
         width, height = self.output_size(plan)
-        # Five copies of the frames, and feature maps of up to 48 channels in cells of 4 x 4 pixels, in float32.
-        bytes_per_latent = width * height * (5 * 3 * plan.grid.frames_per_latent + 6 * 48 // 16) * 4
-        for shot in plan.shots:
+        # Five copies of the frames, and feature maps of 64 channels in cells of 4 x 4 pixels, in float32.
+        bytes_per_latent = width * height * (5 * 3 * plan.grid.frames_per_latent + 6 * 64 // 16) * 4
+        wardrobes, mouths = wardrobes_of(plan, cast), mouth_curves(plan, speech)
+        for shot, blocking in zip(plan.shots, plan.blocking):
             of_shot = plan.shot_latents(shot)
             shot_latents = _channels_last(latents.video[of_shot.start : of_shot.stop])
+            here = {name: curve[shot.start : shot.stop] for name, curve in mouths.items()}
+            plate = plate_of(shot.place, shot.time_of_day)
             pieces = stream(
                 shot_latents,
-                self._decode,
+                partial(self._decode, partial(collage_portions, blocking, wardrobes, here, plate, plan.size)),
                 frames_per_latent=plan.grid.frames_per_latent,
                 context=_CONTEXT,
                 bytes_per_latent=bytes_per_latent,
@@ -154,8 +181,12 @@ class Previz:
                 yield frames.numpy()
 
     @torch.inference_mode()
-    def _decode(self, latents: torch.Tensor) -> torch.Tensor:
-        frames = self.vae.decode(latents.to(self.device)).permute(0, 2, 3, 1)
+    def _decode(
+        self, collage: Callable[[int, int], Iterable[torch.Tensor]], latents: torch.Tensor, first: int
+    ) -> torch.Tensor:
+        """Frames of some latents of a shot. collage(first, count) draws portions of what belongs to them."""
+        pasted = torch.cat(list(collage(first, len(latents))))
+        frames = self.vae.decode(latents.to(self.device), pasted.to(self.device)).permute(0, 2, 3, 1)
         return ((frames + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).cpu()
 
     @torch.inference_mode()
@@ -167,25 +198,33 @@ class Previz:
 class _Inputs:
     """The constant inputs of one scene, and the way between Latents and the packed stream."""
 
-    def __init__(self, conditioning: Conditioning, device: torch.device):
+    def __init__(self, conditioning: Conditioning, vae: VideoVAE, device: torch.device):
         packed = conditioning.packed
         self.device = device
         self.order = torch.from_numpy(packed.order)
         self.speech, self.silence = conditioning.speech, conditioning.silence
-        self.silent_features = conditioning.silent_features[None].to(device)
         self.constant = {
             "text": packed.text[None],
             "references": conditioning.references[None],
             "known": conditioning.known[None],
             "features": packed.features[None],
-            "pasted": packed.pasted[None],
             "reads": packed.reads[None],
             "wears": packed.wears[None],
             "positions": packed.layout.positions[None],
             "track": packed.track,
         }
         self.constant = {name: value.to(device) for name, value in self.constant.items()}
+        pasted = encode_pasted(packed.pasted.to(device), vae)
+        self.constant["pasted"], self.bare = (with_pictures(*pasted, people)[None] for people in (1.0, 0.0))
+        self.packed_silent, self.vae = conditioning.silent, vae
         self.clean = packed.layout.tokens - len(packed.order) - len(packed.track)
+
+    @cached_property
+    def silent(self) -> dict[str, torch.Tensor]:
+        """What differs where nobody speaks."""
+        packed = self.packed_silent()
+        pasted = with_pictures(*encode_pasted(packed.pasted.to(self.device), self.vae))
+        return {"features": packed.features[None].to(self.device), "pasted": pasted[None]}
 
     def tokens(self, latents: Latents, sigmas: Sigmas, without: str | None) -> Tokens:
         video = _channels_last(latents.video).flatten(0, 2)[self.order]
@@ -194,12 +233,12 @@ class _Inputs:
         inputs = dict(self.constant)
         audio = latents.audio
         if without == "references":
-            inputs["known"], inputs["pasted"] = inputs["known"] * 0, inputs["pasted"] * 0
+            inputs["known"], inputs["pasted"] = inputs["known"] * 0, self.bare
         elif without == "text":
             inputs["text"] = inputs["text"] * 0
         elif without == "audio":
             # Without sound the scene is a silent one, which the model knows from its training.
-            inputs["features"] = self.silent_features
+            inputs |= self.silent
             audio = torch.cat([self.silence, audio[len(self.silence) :]])
         return Tokens(
             **inputs,
@@ -220,7 +259,7 @@ class _Inputs:
 
 def _scaled(settings: Settings, strength: float) -> Settings:
     """Binding beyond 1 exaggerates: it scales what references add."""
-    return replace(settings, reference_guidance=1 + (settings.reference_guidance - 1) * max(strength, 1.0))
+    return replace(settings, reference_guidance=settings.reference_guidance + max(strength, 1.0) - 1)
 
 
 def _channels_last(video: torch.Tensor) -> torch.Tensor:

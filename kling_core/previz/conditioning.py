@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,14 +12,15 @@ from kling_core.elements.element import Binding, Cast
 from kling_core.plan.plan import Plan
 from kling_core.previz import text
 from kling_core.previz.audio_codec import AudioCodec
-from kling_core.previz.collage import collage
+from kling_core.previz.collage import collage_portions, pasted_tokens
 from kling_core.previz.geometry import shot_geometry
 from kling_core.previz.packing import Packed, ShotPart, pack
+from kling_core.previz.plate import plate_of
 from kling_core.previz.stage.look import Look
 from kling_core.previz.stage.portraits import portraits
 from kling_core.previz.stand_in import look_of
 from kling_core.previz.wardrobe import REFERENCE_CHANNELS, TOKENS_PER_PERSON, Wardrobe
-from kling_core.sound.envelope import mouth_opening
+from kling_core.sound.envelope import REST, mouth_shape
 from kling_core.sound.speech import SpokenLine
 
 
@@ -26,50 +28,46 @@ from kling_core.sound.speech import SpokenLine
 class Conditioning:
     """A scene, ready for sampling.
 
-    packed: the stream. silent_features: [Nv, FEATURES] as if nobody spoke, for audio guidance. references: [P, 40, 768]
+    packed: the stream; `silent` gives the same as if nobody spoke, for audio guidance. references: [P, 40, 768]
     and known: [P, 40] of the bound people. speech: [frames, 64] clean tokens of the speech track; silence: the same
     without any speech. strength: the strongest binding of the cast, which scales reference guidance.
     """
 
     plan: Plan
     packed: Packed
-    silent_features: torch.Tensor
     references: torch.Tensor
     known: torch.Tensor
     speech: torch.Tensor
     silence: torch.Tensor
     strength: float
+    silent: Callable[[], Packed]
 
 
 def make_conditioning(plan: Plan, cast: Cast, speech: tuple[SpokenLine, ...], codec: AudioCodec) -> Conditioning:
     """Pack `plan` with the references of everybody who is bound and seen."""
-    seen = {name for shot in plan.shots for name in shot.subjects}
-    bound = [
-        binding
-        for binding in cast.bindings
-        if binding.strength > 0 and binding.element.name in seen and binding.element.kind == "character"
-    ]
-    wardrobes = {binding.element.name: _wardrobe(binding) for binding in bound}
+    wardrobes = wardrobes_of(plan, cast)
     mouths = mouth_curves(plan, speech)
     speakers, scene = _speakers(plan, speech), text.scene_words(plan.shots[0])
-    shots = range(len(plan.shots))
-    packed = pack([_part(plan, number, wardrobes, mouths, speakers) for number in shots], tuple(wardrobes), scene)
-    silent = pack([_part(plan, number, {}, {}, speakers) for number in shots], (), scene)
+
+    def packed(mouths: dict[str, np.ndarray]) -> Packed:
+        parts = [_part(plan, number, wardrobes, mouths, speakers) for number in range(len(plan.shots))]
+        return pack(parts, tuple(wardrobes), scene)
+
     nobody = torch.zeros(0, TOKENS_PER_PERSON, REFERENCE_CHANNELS)
     return Conditioning(
         plan,
-        packed,
-        silent.features,
+        packed(mouths),
         torch.cat([nobody, *(each.tokens[None] for each in wardrobes.values())]),
         torch.cat([nobody[..., 0], *(each.known[None] for each in wardrobes.values())]),
         codec.encode(_speech_track(plan, speech), plan.frames),
         codec.encode(torch.zeros(2, 1), plan.frames),
-        max((binding.strength for binding in bound), default=1.0),
+        max((binding.strength for binding in cast.bindings if binding.element.name in wardrobes), default=1.0),
+        lambda: packed({}),
     )
 
 
 def mouth_curves(plan: Plan, speech: tuple[SpokenLine, ...]) -> dict[str, np.ndarray]:
-    """Mouth opening [frames of the film] in 0..1 of everybody who speaks."""
+    """Opening and spread [frames of the film, 2] of the mouth of everybody who speaks, as `sound.envelope` has them."""
     fps = plan.grid.fps
     curves: dict[str, np.ndarray] = {}
     for line in speech:
@@ -79,10 +77,20 @@ def mouth_curves(plan: Plan, speech: tuple[SpokenLine, ...]) -> dict[str, np.nda
         frames = min(plan.frames - first, int(np.ceil(len(samples) / line.sample_rate * fps)))
         if frames <= 0:
             continue
-        curve = curves.setdefault(line.speaker, np.zeros(plan.frames, np.float32))
-        opening = mouth_opening(samples, line.sample_rate, fps, frames)
-        curve[first : first + frames] = np.maximum(curve[first : first + frames], opening)
+        curve = curves.setdefault(line.speaker, np.tile(REST, (plan.frames, 1)))
+        shape, there = mouth_shape(samples, line.sample_rate, fps, frames), curve[first : first + frames]
+        np.copyto(there, shape, where=shape[:, :1] > there[:, :1])
     return curves
+
+
+def wardrobes_of(plan: Plan, cast: Cast) -> dict[str, Wardrobe]:
+    """The pictures of everybody who is bound and seen, in cast order."""
+    seen = {name for shot in plan.shots for name in shot.subjects}
+    return {
+        binding.element.name: _wardrobe(binding)
+        for binding in cast.bindings
+        if binding.strength > 0 and binding.element.name in seen and binding.element.kind == "character"
+    }
 
 
 def looks_of(cast: Cast) -> dict[str, Look]:
@@ -107,14 +115,14 @@ def _part(
     shot, blocking = plan.shots[number], plan.blocking[number]
     latents = np.arange(len(plan.shot_latents(shot)))
     rows, columns = plan.grid.tokens_per_latent(plan.aspect)
-    middle = latents * plan.grid.frames_per_latent + plan.grid.frames_per_latent // 2
     here = {name: curve[shot.start : shot.stop] for name, curve in mouths.items()}
+    plate = plate_of(shot.place, shot.time_of_day)
     return ShotPart(
         shot,
         latents,
         shot.start / plan.grid.fps,
         shot_geometry(shot.place, blocking, here, latents, rows, columns),
-        collage(blocking, middle, wardrobes, rows, columns),
+        torch.cat([pasted_tokens(part) for part in collage_portions(blocking, wardrobes, here, plate, plan.size)]),
         tuple(speakers[shot.start : shot.stop]),
     )
 

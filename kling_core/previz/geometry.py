@@ -8,13 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from kling_core.plan.blocking import Blocking, SubjectTrack
+from kling_core.previz.stage.places import wall_distance
 from kling_core.previz.stage.puppet import joints
 from kling_core.previz.world import GRID
 
 NOBODY = -1
-_CHART = 26
-_PERSON = 28
+_CHART = 54
+_PERSON = 31
 _OCCLUDER = 5
+_WALL_LENGTHS, _HEIGHT_LENGTHS = (14.4, 7.2, 4.2, 2.4, 1.2, 0.9, 0.6), (6.4, 3.2, 1.6, 0.8)
+_GROUND_LENGTHS = (5.0, 2.5, 2.0, 1.0)
 FEATURES = 12 + _CHART + _PERSON + _OCCLUDER
 
 
@@ -31,7 +34,7 @@ class ShotGeometry:
 def shot_geometry(
     place: str, blocking: Blocking, mouths: Mapping[str, np.ndarray], latents: np.ndarray, rows: int, columns: int
 ) -> ShotGeometry:
-    """mouths: mouth opening [F] by subject. latents: numbers within the shot."""
+    """mouths: opening and spread [F, 2] of the mouth by subject. latents: numbers within the shot."""
     stride = GRID.frames_per_latent
     frames = latents[:, None] * stride + np.arange(stride)
     middle = frames[:, stride // 2]
@@ -65,22 +68,25 @@ def _rays(blocking: Blocking, frames: np.ndarray, screen: np.ndarray) -> np.ndar
 
 
 def _chart(place: str, blocking: Blocking, frames: np.ndarray, screen: np.ndarray) -> np.ndarray:
-    """[L, N, 26]: where the ray meets the ground and the walls around the set, as waves of a few lengths."""
+    """[L, N, 54]: where the ray meets the ground and the walls around the set, as waves of a few lengths (metres), and
+    how far away that is."""
     camera = blocking.camera.slice(frames)
     direction, eye = camera.rays(screen), camera.eye[:, None]
     rise = direction[..., 1]
     down = -eye[..., 1] / np.minimum(rise, -1e-3)
     on_ground = (rise < -1e-3) & (down < 30)
     ground = eye + np.minimum(down, 30)[..., None] * direction
-    half = 4.2 if place == "room" else 5.0
+    half = wall_distance(place) or 5.0  # in the open the chart keeps a square of its own
     reach = [
         (np.sign(direction[..., axis]) * half - eye[..., axis]) / _nonzero(direction[..., axis]) for axis in (0, 2)
     ]
     wall = eye + np.minimum(*reach)[..., None] * direction
     along = np.where(reach[0] < reach[1], wall[..., 2] + 20.3, wall[..., 0])
     azimuth = np.arctan2(direction[..., 0], -direction[..., 2])
-    waves = [azimuth, 2 * azimuth, 2 * np.pi * along / 2.4, 2 * np.pi * along / 4.2, 2 * np.pi * along / 0.9]
-    waves += [2 * np.pi * ground[..., axis] / length for axis in (0, 2) for length in (2.5, 2.0)]
+    waves = [azimuth, 2 * azimuth, 4 * azimuth]
+    waves += [2 * np.pi * along / length for length in _WALL_LENGTHS]
+    waves += [2 * np.pi * np.clip(wall[..., 1], -1, 8) / length for length in _HEIGHT_LENGTHS]
+    waves += [2 * np.pi * ground[..., axis] / length for axis in (0, 2) for length in _GROUND_LENGTHS]
     plain = [
         on_ground,
         np.clip(ground[..., 0] / 6, -2, 2) * on_ground,
@@ -90,6 +96,8 @@ def _chart(place: str, blocking: Blocking, frames: np.ndarray, screen: np.ndarra
         wall[..., 1] > 3.3,
         rise,
         np.exp(-np.abs(rise) * 20),
+        np.log(np.clip(np.minimum(*reach), 0.5, 30)) - 1.5,
+        np.log(np.clip(down, 0.5, 30)) - 1.5,
     ]
     return np.stack([function(wave) for wave in waves for function in (np.sin, np.cos)] + plain, -1)
 
@@ -97,7 +105,7 @@ def _chart(place: str, blocking: Blocking, frames: np.ndarray, screen: np.ndarra
 def _person(
     track: SubjectTrack, mouths: Mapping[str, np.ndarray], frames: np.ndarray, screen: np.ndarray, blocking: Blocking
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Features [L, N, 28] of a token as this person's, claim [L, N] (lower is stronger, inf outside), mouth [L, N]."""
+    """Features [L, N, 31] of a token as this person's, claim [L, N] (lower is stronger, inf outside), mouth [L, N]."""
     first, middle, last = frames[:, 0], frames[:, frames.shape[1] // 2], frames[:, -1]
     hands_and_feet = _joints(track, middle, blocking)
     head_start, _ = _within(track.head[first], screen)
@@ -107,9 +115,9 @@ def _person(
     to_joints = (screen[None, :, None] - hands_and_feet[:, None]) / head_half[:, None, None]
     to_mouth = (screen[None] - track.mouth[middle][:, None]) / head_half[:, None]
     opening = mouths.get(track.subject)
-    opening = np.zeros(frames.shape) if opening is None else opening[frames]
+    opening = np.zeros(frames.shape) if opening is None else opening[frames, 0]
     near_mouth = np.exp(-(to_mouth**2).sum(-1) / 0.35) * (np.abs(track.facing[middle]) < 1.6)[:, None]
-    cycle = float(track.performance.verb in ("walk", "wave", "nod"))
+    cycle = float(np.ptp(track.phase) > 0)
     per_latent = np.stack(
         [
             np.log(np.maximum(head_height, 1e-3)) / 2 + 1,
@@ -119,6 +127,9 @@ def _person(
             cycle * np.cos(track.phase[first]),
             cycle * np.sin(track.phase[last]),
             cycle * np.cos(track.phase[last]),
+            np.sin(track.facing[middle] + track.gaze[middle]),
+            np.cos(track.facing[middle] + track.gaze[middle]),
+            track.nod[middle],
         ],
         -1,
     )
@@ -130,7 +141,7 @@ def _person(
             _squash(body),
             _squash(to_mouth),
             _squash(to_joints.reshape(*to_joints.shape[:2], 8)),
-            np.broadcast_to(per_latent[:, None], (*near.shape[:2], 7)),
+            np.broadcast_to(per_latent[:, None], (*near.shape[:2], 10)),
             near,
             np.ones((*near.shape[:2], 1)),
         ],

@@ -5,12 +5,18 @@ from __future__ import annotations
 from kling_core.plan.plan import Performance, PlannedShot
 
 _WORDS = {
-    "place": ("park", "beach", "street", "room", "night street", "studio"),
+    "place": (
+        "park", "beach", "street", "room", "night street", "studio", "shop", "classroom", "road", "stage",
+    ),
     "time": ("day", "sunset", "night"),
     "size": ("wide", "full", "medium", "close", "extreme close", "insert"),
     "angle": ("eye", "low", "high", "over shoulder", "pov"),
     "move": ("static", "dolly", "truck", "pedestal", "pan", "tilt", "roll", "zoom", "orbit", "follow", "handheld"),
-    "verb": ("stand", "walk", "wave", "talk", "turn", "point", "nod", "sit"),
+    "verb": (
+        "stand", "walk", "wave", "talk", "turn", "point", "nod", "sit", "hold", "pour", "bounce", "dance", "embrace",
+        "ride",
+    ),
+    "prop": ("cup", "book", "phone", "umbrella", "bag", "ball", "jug", "bicycle"),
     "expression": ("neutral", "joy", "sadness", "surprise", "anger", "fear"),
 }
 PADDING = 0
@@ -32,5 +38,6 @@ def shot_words(shot: PlannedShot) -> list[int]:
 
 
 def person_words(performance: Performance) -> list[int]:
-    """What one person does and how it feels."""
-    return [VOCABULARY["verb", performance.verb], VOCABULARY["expression", performance.expression]]
+    """What one person does, with what, and how it feels."""
+    words = [VOCABULARY["verb", performance.verb], VOCABULARY["expression", performance.expression]]
+    return words + ([VOCABULARY["prop", performance.carried]] if performance.carried else [])

@@ -24,6 +24,9 @@ Attention = Callable[[torch.Tensor, torch.Tensor, torch.Tensor, int], torch.Tens
 """attention(q, k, v, layer): [B, heads, tokens, head_dim] each; the caller applies its routing."""
 
 
+_CHART_WIDTH = 512
+
+
 @dataclass(frozen=True)
 class Config:
     """Sizes of the network. width must be heads x 64."""
@@ -76,7 +79,10 @@ class PrevizTransformer(nn.Module):
         self.track = nn.Embedding(2, width)
         self.video_in = nn.Linear(VIDEO_CHANNELS, width)
         self.pasted_in = nn.Linear(collage.CHANNELS, width)
-        self.features_in = nn.Sequential(nn.Linear(geometry.FEATURES, width), nn.SiLU(), nn.Linear(width, width))
+        # What stands where a ray meets the set depends on the set: the words are told here, beside where the token is.
+        self.features_in = nn.Sequential(
+            nn.Linear(geometry.FEATURES + width, _CHART_WIDTH), nn.SiLU(), nn.Linear(_CHART_WIDTH, width)
+        )
         self.identity = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
         self.kind = nn.Parameter(torch.randn(4, width) * 0.02)
         self.level_in = nn.Sequential(nn.Linear(64, width), nn.SiLU(), nn.Linear(width, 6 * width))
@@ -88,9 +94,11 @@ class PrevizTransformer(nn.Module):
         self.detail = nn.Sequential(
             nn.Linear(width + given, 2 * width), nn.SiLU(), nn.Linear(2 * width, VIDEO_CHANNELS)
         )
+        # Where the collage is right, it need not be drawn again: the stream says how much of it shines through.
+        self.shine = nn.Linear(width, collage.PICTURES)
         self.audio_out = nn.Linear(width, AUDIO_CHANNELS)
         nn.init.normal_(self.words.weight, std=0.3)
-        for layer in (self.level_in[2], self.video_out, self.audio_out, self.detail[2]):
+        for layer in (self.level_in[2], self.video_out, self.audio_out, self.detail[2], self.shine):
             nn.init.zeros_(layer.weight)
 
     def forward(self, tokens: Tokens, attention: Attention) -> tuple[torch.Tensor, torch.Tensor]:
@@ -105,7 +113,8 @@ class PrevizTransformer(nn.Module):
         sounds, pictures = tokens.audio.shape[1], tokens.video.shape[1]
         _, audio, video = stream.split([stream.shape[1] - sounds - pictures, sounds, pictures], 1)
         _, audio_sigma, video_sigma = sigma.split([stream.shape[1] - sounds - pictures, sounds, pictures], 1)
-        video = self.video_out(video) + self.detail(torch.cat([video, tokens.video, tokens.pasted], -1))
+        shining = self.shine(video).sigmoid() * tokens.pasted[..., : collage.PICTURES]
+        video = self.video_out(video) + self.detail(torch.cat([video, tokens.video, tokens.pasted], -1)) + shining
         return (
             _denoised(tokens.video, video, video_sigma),
             _denoised(tokens.audio, self.audio_out(audio), audio_sigma),
@@ -116,8 +125,9 @@ class PrevizTransformer(nn.Module):
         words = self.words(tokens.text)
         references = (self.reference_in(tokens.references) + self.reference_place) * tokens.known[..., None]
         identity = self.identity(references.mean(2)) * tokens.known.amax(2)[..., None]
-        video = self.video_in(tokens.video) + self.features_in(tokens.features) + self.pasted_in(tokens.pasted)
-        video = video + tokens.reads @ words + tokens.wears @ identity
+        told = tokens.reads @ words
+        video = self.video_in(tokens.video) + self.pasted_in(tokens.pasted) + told + tokens.wears @ identity
+        video = video + self.features_in(torch.cat([tokens.features, told], -1))
         parts = [
             words, references.flatten(1, 2), self.audio_in(tokens.audio) + self.track(tokens.track), video,
         ]

@@ -1,8 +1,8 @@
 """The 3D video VAE: frames to tubelet latents and back. Causal in time, fresh at every shot.
 
 A tubelet is 4 frames of 8 x 8 pixels; its latent is a linear projection to 128 channels (principal components, partly
-whitened). The decoder inverts it, and a causal refiner removes the seams between tubelets and doubles the size. Each
-shot is decoded on its own, so a cut is exact and memory never grows with the film.
+whitened). The decoder inverts it, and a causal refiner removes the seams between tubelets and makes the picture four
+times the size. Each shot is decoded on its own, so a cut is exact and memory never grows with the film.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ TUBELET = GRID.frames_per_latent * 3 * PATCH * PATCH
 
 
 class VideoVAE(nn.Module):
-    """encode: [T, 3, H, W] in [-1, 1] -> [T / 4, H / 8, W / 8, 128]; decode: back to [T, 3, 2 H, 2 W]."""
+    """encode: [T, 3, H, W] in [-1, 1] -> [T / 4, H / 8, W / 8, 128]; decode: back to [T, 3, 4 H, 4 W]."""
 
     def __init__(self):
         super().__init__()
@@ -28,7 +28,7 @@ class VideoVAE(nn.Module):
 
     def fit(self, shots: list[torch.Tensor]) -> None:
         """Principal components of shots [T, 3, H, W] in [-1, 1], T a multiple of 4, of any size."""
-        rows = torch.cat([_split(shot).flatten(0, 2) for shot in shots])
+        rows = torch.cat([split(shot).flatten(0, 2) for shot in shots])
         self.mean.copy_(rows.mean(0))
         centred = rows - self.mean
         values, vectors = torch.linalg.eigh(centred.T @ centred / len(rows))
@@ -39,24 +39,29 @@ class VideoVAE(nn.Module):
         self.scale.copy_(scale * ((values / scale**2).mean()).sqrt())
 
     def encode(self, frames: torch.Tensor) -> torch.Tensor:
-        return (_split(frames) - self.mean) @ self.basis / self.scale
+        return self.project(split(frames) - self.mean)
+
+    def project(self, tubelets: torch.Tensor) -> torch.Tensor:
+        """Differences of tubelets [..., 768], as `split` makes them -> differences of latents [..., 128]."""
+        return tubelets @ self.basis / self.scale
 
     def decode_linear(self, latents: torch.Tensor) -> torch.Tensor:
         """[T, 3, H, W] without the refiner."""
         return _join((latents * self.scale) @ self.basis.T + self.mean)
 
-    def decode(self, latents: torch.Tensor) -> torch.Tensor:
-        """Latents of one shot, first to last. The first stands for what was before it, too."""
+    def decode(self, latents: torch.Tensor, collage: torch.Tensor) -> torch.Tensor:
+        """Latents of one shot, first to last; the first stands for what was before it, too. collage: of the same
+        frames, [T, 8, 2 H, 2 W]."""
         before = torch.cat([latents[:1], latents[:-1]])
-        return self.refiner(latents, before, self.decode_linear(latents))
+        return self.refiner(latents, before, self.decode_linear(latents), collage)
 
 
-def _split(frames: torch.Tensor) -> torch.Tensor:
-    """[T, 3, H, W] -> tubelets [T / 4, H / 8, W / 8, 768]."""
+def split(frames: torch.Tensor) -> torch.Tensor:
+    """[T, C, H, W] -> tubelets [T / 4, H / 8, W / 8, 4 * C * 64]."""
     count, channels, height, width = frames.shape
     stride = GRID.frames_per_latent
     split = frames.reshape(count // stride, stride, channels, height // PATCH, PATCH, width // PATCH, PATCH)
-    return split.permute(0, 3, 5, 1, 2, 4, 6).reshape(count // stride, height // PATCH, width // PATCH, TUBELET)
+    return split.permute(0, 3, 5, 1, 2, 4, 6).reshape(count // stride, height // PATCH, width // PATCH, -1)
 
 
 def _join(tubelets: torch.Tensor) -> torch.Tensor:

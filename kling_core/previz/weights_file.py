@@ -6,6 +6,7 @@ import json
 import os
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
@@ -15,14 +16,16 @@ from kling_core.previz.audio_codec import AudioCodec
 from kling_core.previz.transformer import Config, PrevizTransformer
 from kling_core.previz.video_vae import VideoVAE
 
+_SCALE = ".scale_of_outputs"
 SHIPPED = Path(__file__).parent / "weights" / "previz.safetensors"
 
 
 def save_weights(path: Path, model: PrevizTransformer, vae: VideoVAE, codec: AudioCodec, history: list[dict]) -> Path:
-    """Write atomically, the transformer in half precision. history: one entry a training run."""
-    tensors = {f"transformer.{key}": value.half() for key, value in model.state_dict().items()}
-    tensors |= {f"vae.{key}": value.half() if "refiner" in key else value for key, value in vae.state_dict().items()}
-    tensors |= {f"codec.{key}": value for key, value in codec.state_dict().items()}
+    """Write atomically, what was trained in eight bits a weight. history: one entry a training run."""
+    tensors = {f"codec.{key}": value for key, value in codec.state_dict().items()}
+    tensors |= {f"vae.{key}": value for key, value in vae.state_dict().items() if not key.startswith("refiner.")}
+    for name, network in (("transformer", model), ("vae.refiner", vae.refiner)):
+        tensors |= _in_eight_bits({f"{name}.{key}": value for key, value in network.state_dict().items()})
     about = {"config": model.config.to_json(), "history": history, "code": __version__}
     temporary = path.with_suffix(".tmp")
     save_file(
@@ -48,7 +51,7 @@ def load_weights(path: Path | None = None) -> tuple[PrevizTransformer, VideoVAE,
     try:
         with safe_open(path, "pt") as file:
             about = json.loads(file.metadata()["about"])
-            tensors = {key: file.get_tensor(key).float() for key in file.keys()}
+            tensors = _in_full({key: file.get_tensor(key) for key in file.keys()})
         model = PrevizTransformer(Config(**about["config"]))
         vae, codec = VideoVAE(), AudioCodec()
         for prefix, module in (("transformer.", model), ("vae.", vae), ("codec.", codec)):
@@ -65,3 +68,28 @@ def load_weights(path: Path | None = None) -> tuple[PrevizTransformer, VideoVAE,
             )
         ) from error
     return model, vae, codec, about
+
+
+def _in_eight_bits(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Matrices and kernels as int8 with a scale for each output, so that git need not keep megabytes; the rounding is
+    below a hundredth of what a weight varies by. Vectors as they are, in half precision."""
+    packed = {}
+    for name, value in tensors.items():
+        if value.dim() < 2:
+            packed[name] = value.half()
+            continue
+        scale = value.flatten(1).abs().amax(1).clamp(min=1e-8) / 127
+        shaped = scale.view(-1, *[1] * (value.dim() - 1))
+        packed[name], packed[name + _SCALE] = (value / shaped).round().to(torch.int8), scale
+    return packed
+
+
+def _in_full(packed: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The inverse of `_in_eight_bits`, in float32; other tensors as they are."""
+    tensors = {}
+    for name, value in packed.items():
+        if not name.endswith(_SCALE):
+            scale = packed.get(name + _SCALE)
+            value = value.float()
+            tensors[name] = value if scale is None else value * scale.view(-1, *[1] * (value.dim() - 1))
+    return tensors

@@ -17,6 +17,7 @@ GRID = Grid(
     reference_tokens=40,
 )
 LIMITS = Limits(shots=6, seconds=(3.0, 15.0), elements=7, views_per_element=4, subjects_per_shot=3)
-UPSCALE = 2  # the decoder's pictures are this many times GRID.sizes
+UPSCALE = 4  # the decoder's pictures are this many times GRID.sizes
 VIDEO_CHANNELS = 128
 AUDIO_CHANNELS = 64
+COLLAGE_LAYERS, COLLAGE_SCALE = 8, 2  # of previz/collage.py, and its size in GRID.sizes

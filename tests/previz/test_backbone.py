@@ -52,8 +52,8 @@ def take(backbone, plan):
     return backbone.sample(backbone.condition(plan, CAST), seed=4, settings=SETTINGS)
 
 
-def frames_of(backbone, latents, plan):
-    return np.concatenate(list(backbone.decode_video(latents, plan)))
+def frames_of(backbone, latents, plan, cast=CAST):
+    return np.concatenate(list(backbone.decode_video(latents, plan, cast)))
 
 
 def clothes(frame, box):
@@ -81,7 +81,7 @@ def test_everybody_wears_their_own_clothes_in_every_shot(backbone, plan, take):
 
 def test_without_binding_the_same_seed_shows_strangers(backbone, plan, take):
     free = backbone.sample(backbone.condition(plan, CAST.unbound()), seed=4, settings=SETTINGS)
-    bound, unbound = frames_of(backbone, take, plan), frames_of(backbone, free, plan)
+    bound, unbound = frames_of(backbone, take, plan), frames_of(backbone, free, plan, CAST.unbound())
     shot, track = plan.shots[0], plan.blocking[0].subjects[0]
     wanted = np.array(LOOKS["ruby"].top) * 255
     distance = [np.abs(clothes(frames[shot.start + 6], track.body[6]) - wanted).sum() for frames in (bound, unbound)]

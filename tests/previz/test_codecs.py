@@ -37,22 +37,24 @@ def test_latents_have_unit_power():
 
 @torch.no_grad()
 def test_a_decoded_frame_depends_on_no_later_frame():
-    vae, latents = trained_vae(), torch.randn(3, 9, 16, 128)
-    changed = latents.clone()
-    changed[2] += 1
-    assert torch.equal(vae.decode(latents)[:8], vae.decode(changed)[:8])
-    assert not torch.equal(vae.decode(latents)[8:], vae.decode(changed)[8:])
+    vae, latents, collage = trained_vae(), torch.randn(3, 9, 16, 128), torch.rand(12, 8, 144, 256)
+    whole = vae.decode(latents, collage)
+    for changed in (latents.clone(), collage.clone()):
+        changed[2 * len(changed) // 3 :] += 1
+        given = (changed, collage) if changed.shape == latents.shape else (latents, changed)
+        assert torch.equal(whole[:8], vae.decode(*given)[:8])
+        assert not torch.equal(whole[8:], vae.decode(*given)[8:])
 
 
 @torch.no_grad()
 def test_streaming_gives_the_same_frames_for_any_budget():
-    vae, latents = trained_vae(), torch.randn(6, 9, 16, 128)
-    whole = vae.decode(latents)
+    vae, latents, collage = trained_vae(), torch.randn(6, 9, 16, 128), torch.rand(24, 8, 144, 256)
+    whole = vae.decode(latents, collage)
     for budget in (1, 3, 100):
         pieces = list(
             stream(
                 latents,
-                vae.decode,
+                lambda piece, first: vae.decode(piece, collage[first * 4 : (first + len(piece)) * 4]),
                 frames_per_latent=4,
                 context=1,
                 bytes_per_latent=1,
@@ -60,9 +62,7 @@ def test_streaming_gives_the_same_frames_for_any_budget():
             )
         )
         assert torch.allclose(torch.cat(pieces), whole, atol=1e-4)
-    assert (
-        len(list(stream(latents, vae.decode, frames_per_latent=4, context=1, bytes_per_latent=1, memory_budget=3))) == 3
-    )
+        assert len(pieces) == {1: 6, 3: 3, 100: 1}[budget]
 
 
 def test_ambience_keeps_its_spectrum_and_its_sides():

@@ -5,16 +5,18 @@ from staging import alone, blocked, together, wardrobes
 from kling_core.attention.layout import AUDIO, REFERENCE, TEXT, VIDEO
 from kling_core.attention.routing import Policy, route
 from kling_core.previz import text
-from kling_core.previz.collage import collage
+from kling_core.previz.collage import collage, pasted_tokens
 from kling_core.previz.geometry import shot_geometry
 from kling_core.previz.packing import ShotPart, pack
+from kling_core.previz.plate import plate_of
 
 
 def part(planned, start=0.0, speaker=None):
     latents, blocking = np.arange(2), blocked(planned)
     return ShotPart(
         planned, latents, start, shot_geometry(planned.place, blocking, {}, latents, 9, 16),
-        collage(blocking, np.array([2, 6]), wardrobes(), 9, 16), (speaker,) * 4 + (None,) * 4,
+        pasted_tokens(collage(blocking, wardrobes(), {}, plate_of(planned.place, "day"), 256, 144)),
+        (speaker,) * 4 + (None,) * 4,
     )
 
 

@@ -14,12 +14,14 @@ import torch.nn.functional as F
 
 from kling_core.attention.routing import Policy, route
 from kling_core.previz.audio_codec import AudioCodec
+from kling_core.previz.collage import encode_pasted
 from kling_core.previz.training.excerpts import PEOPLE, Excerpt, Person, casting_call, random_excerpt
 from kling_core.previz.training.sounds import SoundBank
 from kling_core.previz.video_vae import VideoVAE
 from kling_core.previz.wardrobe import TOKENS_PER_PERSON
+from kling_core.previz.world import PATCH
 
-TEXT_TOKENS = 2 + 2 * (3 + 2 * PEOPLE)
+TEXT_TOKENS = 2 + 2 * (3 + 3 * PEOPLE)
 _SEGMENTS = 40  # more than any excerpt has; the last one is padding, which sees and is seen by nobody but itself
 _FIT_EXCERPTS = 160
 _PER_TASK, _CAST_CHUNK = 4, 40
@@ -29,24 +31,28 @@ _worker: dict = {}
 class Buffer:
     """Excerpts as stacked tensors. Names and shapes as in `transformer.Tokens`, where they have a counterpart.
 
-    Also: segment [S, N] the segment of each token, visible [S, segments, segments] who sees whom (from the real
-    routing), latent [S, Nv] and person [S, P] numbers. frames: uint8 [K, 8, 3, 2 H, 2 W] of the first K 16:9 excerpts.
+    Also: pasted has people's pictures only, surroundings [S, Nv, PICTURES] what the place and things add to them.
+    segment [S, N] the segment of each token, visible [S, segments, segments] who sees whom (from the real routing),
+    latent [S, Nv] and person [S, P] numbers. frames: uint8 [K, 8, 3, 4 H, 4 W] and
+    collages: int8 [K, 8, 8, 2 H, 2 W] (127 = 1) of the K excerpts that are kept for the refiner, `fine` their numbers.
     """
 
     def __init__(self, cast: list[Person]):
         self.references = torch.stack([person.wardrobe.tokens for person in cast]).mul(127).to(torch.int8)
         self.samples: dict[str, list[torch.Tensor]] = {}
         self.stacked: dict[str, torch.Tensor] = {}
-        self.wide: list[int] = []
+        self.fine: list[int] = []
         self.frames: list[torch.Tensor] = []
+        self.collages: list[torch.Tensor] = []
 
     def __len__(self) -> int:
         return len(self.samples.get("video", ()))
 
-    def add(self, excerpt: Excerpt, vae: VideoVAE, codec: AudioCodec, keep_frames: bool) -> None:
-        if keep_frames and excerpt.columns > excerpt.rows:
-            self.wide.append(len(self))
+    def add(self, excerpt: Excerpt, vae: VideoVAE, codec: AudioCodec) -> None:
+        if excerpt.collage is not None:
+            self.fine.append(len(self))
             self.frames.append(excerpt.frames)
+            self.collages.append(excerpt.collage.mul(127).round().to(torch.int8))
         for name, value in _compact(excerpt, vae, codec).items():
             self.samples.setdefault(name, []).append(value)
 
@@ -62,8 +68,7 @@ class Buffer:
         references = self.references.to(device)[people.clamp(min=0)].float() / 127
         batch["references"] = references * (people >= 0)[..., None, None]
         batch["known"] = (people >= 0).float()[..., None].expand(-1, -1, TOKENS_PER_PERSON)
-        batch["pasted"] = batch["pasted"].float() / 127
-        for name in ("video", "audio", "features", "mouth", "reads", "wears"):
+        for name in ("video", "pasted", "surroundings", "audio", "features", "mouth", "reads", "wears"):
             batch[name] = batch[name].float()
         segment = batch["segment"].long()
         flat = segment[:, :, None] * _SEGMENTS + segment[:, None, :]
@@ -73,19 +78,20 @@ class Buffer:
 
 def _compact(excerpt: Excerpt, vae: VideoVAE, codec: AudioCodec) -> dict[str, torch.Tensor]:
     packed = excerpt.packed
-    small = F.avg_pool2d(excerpt.frames.float() / 127.5 - 1, 2)
-    latents = vae.encode(small).flatten(0, 2)
+    latents = vae.encode(_small(excerpt)).flatten(0, 2)
     order = torch.from_numpy(packed.order)
     speech, ambience = ((rows - codec.mean) @ codec.basis / codec.scale for rows in (excerpt.speech, excerpt.ambience))
     words, people = len(packed.text), len(excerpt.people)
     segment, visible = _segments(excerpt)
+    pasted, surroundings = encode_pasted(packed.pasted, vae)
     return {
         "text": F.pad(packed.text, (0, TEXT_TOKENS - words)),
         "video": latents[order].half(),
         "audio": torch.cat([speech, ambience]).half(),
         "track": packed.track,
         "features": packed.features.half(),
-        "pasted": packed.pasted.mul(127).round().to(torch.int8),
+        "pasted": pasted.half(),
+        "surroundings": surroundings.half(),
         "reads": F.pad(packed.reads, (0, TEXT_TOKENS - words)).half(),
         "wears": packed.wears.half(),
         "mouth": packed.mouth.half(),
@@ -125,7 +131,7 @@ def fill(
 ) -> Buffer:
     """Render `count` excerpts, or as many as `minutes` allow, with a cast of `people`. Fits the codecs if they are new.
 
-    frames: how many excerpts keep their pictures, for the refiner.
+    frames: about how many excerpts keep their pictures, for the refiner.
     """
     started = time.monotonic()
     torch.set_num_threads(1)  # the workers keep all cores busy
@@ -133,7 +139,7 @@ def fill(
     report(f"cast {people} people in {time.monotonic() - started:.0f} s")
     buffer, waiting = Buffer(cast), []
     fitted = bool(vae.basis.abs().sum() > 0)
-    for number, excerpt in enumerate(_render(seed, cast, count, workers, started + minutes * 60)):
+    for number, excerpt in enumerate(_render(seed, cast, count, workers, started + minutes * 60, frames)):
         if not fitted:
             waiting.append(excerpt)
             if len(waiting) < min(_FIT_EXCERPTS, count):
@@ -141,9 +147,9 @@ def fill(
             _fit(waiting, vae, codec)
             fitted = True
             for early in waiting:
-                buffer.add(early, vae, codec, len(buffer.frames) < frames)
+                buffer.add(early, vae, codec)
         else:
-            buffer.add(excerpt, vae, codec, len(buffer.frames) < frames)
+            buffer.add(excerpt, vae, codec)
         if number % 500 == 499:
             report(f"{number + 1} excerpts in {time.monotonic() - started:.0f} s")
     buffer.seal()
@@ -151,8 +157,14 @@ def fill(
 
 
 def _fit(excerpts: list[Excerpt], vae: VideoVAE, codec: AudioCodec) -> None:
-    vae.fit([F.avg_pool2d(excerpt.frames.float() / 127.5 - 1, 2) for excerpt in excerpts])
+    vae.fit([_small(excerpt) for excerpt in excerpts])
     codec.fit(torch.cat([rows for excerpt in excerpts for rows in (excerpt.speech, excerpt.ambience)]))
+
+
+def _small(excerpt: Excerpt) -> torch.Tensor:
+    """The frames at the transformer's own size, in [-1, 1]."""
+    scale = excerpt.frames.shape[-1] // (excerpt.columns * PATCH)
+    return F.avg_pool2d(excerpt.frames.float() / 127.5 - 1, scale)
 
 
 def _cast(seed: int, people: int, workers: int) -> list[Person]:
@@ -167,17 +179,20 @@ def _cast_chunk(seed: int, number: int, people: int) -> list[Person]:
     return casting_call(np.random.default_rng([seed, 1, number]), people)
 
 
-def _render(seed: int, cast: list[Person], count: int, workers: int, until: float) -> Iterator[Excerpt]:
+def _render(
+    seed: int, cast: list[Person], count: int, workers: int, until: float, fine: int
+) -> Iterator[Excerpt]:
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(cast, seed)) as pool:
         tasks = iter(range((count + _PER_TASK - 1) // _PER_TASK))
-        waiting = deque(pool.submit(_work, seed, number) for _, number in zip(range(4 * workers), tasks))
+        first = zip(range(4 * workers), tasks)
+        waiting = deque(pool.submit(_work, seed, number, number * _PER_TASK < fine) for _, number in first)
         while waiting:
             yield from waiting.popleft().result()
             following = next(tasks, None)
             # However little time there is, the codecs need enough pictures to be fitted.
             if following is not None and (time.monotonic() < until or following * _PER_TASK < _FIT_EXCERPTS):
-                waiting.append(pool.submit(_work, seed, following))
+                waiting.append(pool.submit(_work, seed, following, following * _PER_TASK < fine))
 
 
 def _start_worker(cast: list[Person], seed: int) -> None:
@@ -186,6 +201,6 @@ def _start_worker(cast: list[Person], seed: int) -> None:
     _worker.update(cast=cast, sounds=SoundBank(np.random.default_rng([seed, 2])))
 
 
-def _work(seed: int, number: int) -> list[Excerpt]:
+def _work(seed: int, number: int, fine: bool) -> list[Excerpt]:
     rng = np.random.default_rng([seed, 3, number])
-    return [random_excerpt(rng, _worker["cast"], _worker["sounds"]) for _ in range(_PER_TASK)]
+    return [random_excerpt(rng, _worker["cast"], _worker["sounds"], fine=fine) for _ in range(_PER_TASK)]

@@ -14,27 +14,33 @@ import torch
 from kling_core.plan.blocking import Blocking, block_shot
 from kling_core.plan.plan import Performance, PlannedMove, PlannedShot
 from kling_core.previz import text
-from kling_core.previz.collage import collage
+from kling_core.previz.collage import collage, pasted_tokens
 from kling_core.previz.geometry import shot_geometry
 from kling_core.previz.packing import Packed, ShotPart, pack
+from kling_core.previz.plate import Plate, plate_of
 from kling_core.previz.stage.casting import random_look
 from kling_core.previz.stage.look import Look
 from kling_core.previz.stage.portraits import portraits
 from kling_core.previz.stage.scene import draw_shot
-from kling_core.previz.training.sounds import SoundBank
+from kling_core.previz.training.sounds import SoundBank, Talk
 from kling_core.previz.wardrobe import Wardrobe
-from kling_core.previz.world import GRID, UPSCALE
+from kling_core.previz.world import COLLAGE_SCALE, GRID, UPSCALE
 
 LATENTS = 2
 FRAMES = LATENTS * GRID.frames_per_latent
-PEOPLE = 2
+PEOPLE = 3
 
-_PLACES = ("park", "beach", "street", "room", "night street", "studio")
+_PLACES = ("park", "beach", "street", "room", "night street", "studio", "shop", "classroom", "road", "stage")
 _SIZES, _SIZE_ODDS = ("wide", "full", "medium", "close", "extreme close"), (0.2, 0.15, 0.3, 0.25, 0.1)
 _VERBS, _VERB_ODDS = (
-    ("stand", "walk", "wave", "talk", "turn", "point", "nod", "sit"),
-    (0.12, 0.17, 0.08, 0.4, 0.07, 0.06, 0.05, 0.05),
+    (
+        "stand", "walk", "wave", "talk", "turn", "point", "nod", "sit", "hold", "pour", "bounce", "dance", "ride",
+        "embrace",
+    ),
+    (0.1, 0.12, 0.06, 0.34, 0.05, 0.05, 0.03, 0.06, 0.06, 0.03, 0.03, 0.03, 0.02, 0.02),
 )
+_HELD = ("cup", "book", "phone", "umbrella", "bag")
+_FIXED_PROPS = {"pour": "jug", "bounce": "ball", "ride": "bicycle"}
 _EXPRESSIONS = ("neutral", "joy", "sadness", "surprise", "anger", "fear")
 _MOVES = (
     (None, None, 0, 0),
@@ -63,17 +69,31 @@ class Person:
 def casting_call(rng: np.random.Generator, count: int, *, held_out: bool = False) -> list[Person]:
     """`count` random people with their portraits."""
     looks = [random_look(rng, held_out=held_out) for _ in range(count)]
-    return [Person(look, Wardrobe.from_views(portraits(look, 128))) for look in looks]
+    return [Person(look, Wardrobe.from_views(_some(rng, portraits(look, 192)))) for look in looks]
+
+
+def _some(rng: np.random.Generator, views: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Mostly all views of a person; now and then only the front, or the front and the face."""
+    known = (tuple(views), ("front",), ("front", "detail"))[rng.choice(3, p=(0.75, 0.15, 0.1))]
+    return {name: views[name] for name in known}
+
+
+def _some_of(rng: np.random.Generator, plate: Plate) -> Plate:
+    """Mostly all of a place; now and then what one picture shows of it, or nothing."""
+    half_angle = (np.pi, rng.uniform(0.5, 1.2), 0.0)[rng.choice(3, p=(0.84, 0.08, 0.08))]
+    return plate if half_angle == np.pi else plate.ahead(half_angle)
 
 
 @dataclass(frozen=True)
 class Excerpt:
-    """One sample. people: numbers in the cast, at most PEOPLE. frames: uint8 [8, 3, 2 H, 2 W], in the parts' order.
-    speech, ambience: log-mel rows [8, 320]. rows, columns: tokens of one latent."""
+    """One sample. people: numbers in the cast, at most PEOPLE. frames: uint8 [8, 3, s H, s W], in the parts' order, s
+    COLLAGE_SCALE, or UPSCALE where `collage` [8, 8, 2 H, 2 W] is kept for the refiner. speech, ambience: log-mel rows
+    [8, 320]. rows, columns: tokens of one latent."""
 
     packed: Packed
     people: tuple[int, ...]
     frames: torch.Tensor
+    collage: torch.Tensor | None
     speech: torch.Tensor
     ambience: torch.Tensor
     rows: int
@@ -81,45 +101,47 @@ class Excerpt:
 
 
 def random_excerpt(
-    rng: np.random.Generator, cast: list[Person], sounds: SoundBank, device: torch.device | str = "cpu"
+    rng: np.random.Generator, cast: list[Person], sounds: SoundBank, *, fine: bool = False
 ) -> Excerpt:
-    """Stage, draw and pack one excerpt."""
-    aspect = ("16:9", "9:16", "1:1")[rng.choice(3, p=(0.76, 0.12, 0.12))]
+    """Stage, draw and pack one excerpt. fine: with what the refiner is trained on, and 16:9."""
+    aspect = "16:9" if fine else ("16:9", "9:16", "1:1")[rng.choice(3, p=(0.76, 0.12, 0.12))]
+    scale = UPSCALE if fine else COLLAGE_SCALE
     width, height = GRID.sizes[aspect]
     rows, columns = GRID.tokens_per_latent(aspect)
     people = tuple(int(number) for number in rng.choice(len(cast), PEOPLE, replace=False))
     names = {f"person{at}": cast[number] for at, number in enumerate(people)}
-    place, hour = _PLACES[rng.integers(6)], ("day", "sunset", "night")[rng.choice(3, p=(0.5, 0.3, 0.2))]
-    parts, frames, speech, ambience = [], [], [], []
+    looks = {name: person.look for name, person in names.items()}
+    heights = {name: look.height for name, look in looks.items()}
+    wardrobes = {name: person.wardrobe for name, person in names.items()}
+    place, hour = _PLACES[rng.integers(len(_PLACES))], ("day", "sunset", "night")[rng.choice(3, p=(0.5, 0.3, 0.2))]
+    plate = _some_of(rng, plate_of(place, hour))
+    parts, frames, canvases, speech, ambience = [], [], [], [], []
     for number, chosen in enumerate(_latents(rng)):
         shot = random_shot(rng, number, tuple(names), place, hour, longest=max(chosen) + 1)
-        blocking = block_shot(shot, GRID.fps, width / height, seed=int(rng.integers(1 << 30)))
+        blocking = block_shot(shot, GRID.fps, width / height, int(rng.integers(1 << 30)), heights)
         talk = sounds.talk(rng, shot)
-        part = stage_part(shot, blocking, np.array(chosen), float(rng.uniform(0, 12)), talk, names, rows, columns)
-        at = _frames_of(part.latents)
-        looks = {name: person.look for name, person in names.items()}
-        drawn = draw_shot(
-            shot,
-            _slice(blocking, at),
-            looks,
-            {talk.speaker: talk.mouth[at]} if talk.speaker else {},
-            width * UPSCALE,
-            height * UPSCALE,
-            supersampling=1,
-            device=device,
-        )
+        latents = np.array(chosen)
+        at = _frames_of(latents)
+        here, mouths = blocking.slice(at), {talk.speaker: talk.mouth[at]} if talk.speaker else {}
+        canvas = collage(here, wardrobes, mouths, plate, width * COLLAGE_SCALE, height * COLLAGE_SCALE)
+        part = stage_part(shot, blocking, latents, float(rng.uniform(0, 12)), talk, canvas)
+        drawn = draw_shot(shot, here, looks, mouths, width * scale, height * scale, supersampling=1)
         parts.append(part)
-        frames.append(drawn.permute(0, 3, 1, 2).cpu())
+        frames.append(drawn.permute(0, 3, 1, 2))
+        canvases.append(canvas)
         speech.append(talk.rows[at])
         ambience.append(sounds.bed(rng, place, hour, part.start + at / GRID.fps))
     packed = pack(parts, tuple(names), text.scene_words(parts[0].shot))
-    return Excerpt(packed, people, torch.cat(frames), torch.cat(speech), torch.cat(ambience), rows, columns)
+    kept = torch.cat(canvases) if fine else None
+    return Excerpt(packed, people, torch.cat(frames), kept, torch.cat(speech), torch.cat(ambience), rows, columns)
 
 
-def stage_part(shot, blocking, latents, start, talk, people, rows, columns) -> ShotPart:
-    """The chosen latents of a staged shot. people: whoever has a `wardrobe`, by name; talk: see `SoundBank.talk`."""
-    middle = latents * GRID.frames_per_latent + GRID.frames_per_latent // 2
-    wardrobes = {name: person.wardrobe for name, person in people.items()}
+def stage_part(
+    shot: PlannedShot, blocking: Blocking, latents: np.ndarray, start: float, talk: Talk, canvas: torch.Tensor
+) -> ShotPart:
+    """The chosen latents of a staged shot, whose collage is `canvas`."""
+    pasted = pasted_tokens(canvas)
+    rows, columns = pasted.shape[1:3]
     mouths = {talk.speaker: talk.mouth} if talk.speaker else {}
     speaking = talk.loud[_frames_of(latents)]
     return ShotPart(
@@ -127,7 +149,7 @@ def stage_part(shot, blocking, latents, start, talk, people, rows, columns) -> S
         latents,
         start,
         shot_geometry(shot.place, blocking, mouths, latents, rows, columns),
-        collage(blocking, middle, wardrobes, rows, columns),
+        pasted,
         tuple(talk.speaker if loud else None for loud in speaking),
     )
 
@@ -135,10 +157,10 @@ def stage_part(shot, blocking, latents, start, talk, people, rows, columns) -> S
 def random_shot(
     rng: np.random.Generator, index: int, names: tuple[str, ...], place: str, hour: str, longest: int
 ) -> PlannedShot:
-    """A shot with one or two of `names`, of at least `longest` latents."""
+    """A shot with up to three of `names`, of at least `longest` latents."""
     latents = int(rng.integers(max(longest, 3), max(longest, 3) + 10))
     size = _SIZES[rng.choice(5, p=_SIZE_ODDS)]
-    crowd = int(rng.choice((0, 1, 2), p=(0.04, 0.52, 0.44)))
+    crowd = int(rng.choice((0, 1, 2, 3), p=(0.03, 0.47, 0.36, 0.14)))
     chosen = list(rng.permutation(names)[:crowd])
     angle = ("eye", "low", "high", "over shoulder")[
         rng.choice(4, p=(0.7, 0.1, 0.1, 0.1) if crowd < 2 else (0.55, 0.1, 0.1, 0.25))
@@ -152,7 +174,13 @@ def _performance(rng: np.random.Generator, name: str, everybody: list[str]) -> P
     toward = str(rng.choice(("left", "right"))) if rng.random() < (1.0 if verb == "walk" else 0.2) else None
     position = None if len(everybody) > 1 or rng.random() < 0.6 else str(rng.choice(("left", "center", "right")))
     behind = str(rng.choice(("tree", "pillar"))) if rng.random() < 0.13 else None
-    return Performance(name, verb, str(rng.choice(_EXPRESSIONS)), position, toward, behind)
+    prop = _FIXED_PROPS.get(verb)
+    if verb == "hold" or (verb in ("stand", "talk", "walk") and rng.random() < 0.1):
+        prop = str(rng.choice(_HELD))
+    if verb == "embrace":
+        others = [other for other in everybody if other != name]
+        verb, toward = ("embrace", others[0]) if others else ("stand", None)
+    return Performance(name, verb, str(rng.choice(_EXPRESSIONS)), position, toward, behind, prop)
 
 
 def _moves(rng: np.random.Generator) -> tuple[PlannedMove, ...]:
@@ -173,22 +201,3 @@ def _latents(rng: np.random.Generator) -> list[list[int]]:
 
 def _frames_of(latents: np.ndarray) -> np.ndarray:
     return (latents[:, None] * GRID.frames_per_latent + np.arange(GRID.frames_per_latent)).ravel()
-
-
-def _slice(blocking: Blocking, frames: np.ndarray) -> Blocking:
-    """The blocking of some frames only."""
-    subjects = tuple(
-        type(track)(
-            track.performance,
-            *(
-                getattr(track, name)[frames]
-                for name in ("position", "yaw", "phase", "body", "head", "depth", "facing", "mouth")
-            ),
-        )
-        for track in blocking.subjects
-    )
-    occluders = tuple(
-        type(track)(track.kind, track.position, track.trunk[frames], track.depth[frames])
-        for track in blocking.occluders
-    )
-    return Blocking(blocking.camera.slice(frames), subjects, occluders)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
+from kling_core.previz.collage import with_pictures
 from kling_core.previz.transformer import PrevizTransformer, Tokens
 
 PERSON_WEIGHT, MOUTH_WEIGHT, AUDIO_WEIGHT = 1.0, 4.0, 0.3
@@ -24,7 +25,7 @@ def drop_references(batch: dict[str, torch.Tensor], generator: torch.Generator) 
     scenes = (torch.rand(len(known), 1, 1, generator=generator) >= _REFERENCES_DROPPED).float()
     views = (torch.rand(*known.shape[:2], 4, generator=generator) >= _VIEW_DROPPED).float()
     batch["known"] = known * (views[:, :, _VIEWS] * scenes).to(known.device)
-    batch["pasted"] = batch["pasted"] * scenes.to(known.device)
+    batch["pasted"] = with_pictures(batch["pasted"], 0.0, scenes.to(known.device))
 
 
 def tokens_at(
@@ -53,7 +54,7 @@ def tokens_at(
         video=torch.lerp(video, noise, video_sigma[..., None]),
         track=batch["track"][0],
         features=batch["features"],
-        pasted=batch["pasted"],
+        pasted=with_pictures(batch["pasted"], batch["surroundings"]),
         reads=batch["reads"],
         wears=batch["wears"],
         level=torch.stack([torch.zeros_like(sigma), sigma], 1),

@@ -6,15 +6,16 @@ import time
 from collections.abc import Callable
 
 import torch
-import torch.nn.functional as F
 
+from kling_core.previz.refiner import enlarged
 from kling_core.previz.training import loss
 from kling_core.previz.training.dataset import Buffer
 from kling_core.previz.transformer import PrevizTransformer
 from kling_core.previz.video_vae import VideoVAE
-from kling_core.previz.world import GRID, UPSCALE
+from kling_core.previz.world import GRID
 
-_RATE, _BATCH, _PREDICT, _EDGE_WEIGHT = 1e-3, 8, 16, 1.0
+_RATE, _BATCH, _PREDICT, _EDGE_WEIGHT, _UNDRESSED = 1e-3, 4, 16, 1.0, 0.1
+_WINDOW = 6, 8  # tokens, rows and columns: what is learned is local; many small pieces teach more than few frames
 _NOISE = 0.25, 0.8  # levels that scenes are predicted from; above, they have little to do with the true render
 
 
@@ -26,18 +27,18 @@ def train_refiner(
     device: torch.device,
     report: Callable[[str], None],
 ) -> None:
-    """Train `vae.refiner` until `until` (monotonic seconds), then report its PSNR against the bicubic base."""
+    """Train `vae.refiner` until `until` (monotonic seconds), then report its PSNR beside that of plain enlargement."""
     if not buffer.frames:
         return
     started = time.monotonic()
     vae.to(device)
     generator = torch.Generator().manual_seed(5)
     latents = torch.cat([
-        _predicted(buffer, buffer.wide[start : start + _PREDICT], model, device, generator)
-        for start in range(0, len(buffer.wide), _PREDICT)
+        _predicted(buffer, buffer.fine[start : start + _PREDICT], model, device, generator)
+        for start in range(0, len(buffer.fine), _PREDICT)
     ])
     before = _before(latents, buffer)
-    frames = torch.stack(buffer.frames).unflatten(1, (latents.shape[1], GRID.frames_per_latent))
+    frames, collages = torch.stack(buffer.frames), torch.stack(buffer.collages)
     held = max(2, len(latents) // 20)
     optimiser = torch.optim.AdamW(vae.refiner.parameters(), _RATE, weight_decay=0.0)
     report(f"refiner: {len(latents)} excerpts prepared in {time.monotonic() - started:.0f} s")
@@ -45,15 +46,17 @@ def train_refiner(
     while (now := time.monotonic()) < until:
         for group in optimiser.param_groups:
             group["lr"] = _RATE * min(1.0, 2 * (1 - (now - started) / total)) + 1e-6
-        index = torch.randint(len(latents) - held, (_BATCH // latents.shape[1],), generator=generator)
-        error = _error(vae, latents[index], before[index], frames[index], device)
+        index = torch.randint(len(latents) - held, (_BATCH,), generator=generator)
+        bare = torch.rand(len(index), generator=generator) < _UNDRESSED
+        pictures = frames[index], _undressed(collages[index], bare)
+        error = _error(vae, *_window(latents[index], before[index], *pictures, generator), device)
         optimiser.zero_grad()
         (error.abs().mean() + _EDGE_WEIGHT * _edges(error)).backward()
         torch.nn.utils.clip_grad_norm_(vae.refiner.parameters(), 1.0)
         optimiser.step()
         steps += 1
     with torch.no_grad():
-        before, after = _quality(vae, latents[-held:], before[-held:], frames[-held:], device)
+        before, after = _quality(vae, latents[-held:], before[-held:], frames[-held:], collages[-held:], device)
     report(f"refiner: {steps} steps, held-out PSNR {before:.2f} dB before, {after:.2f} dB after")
     vae.cpu()
 
@@ -78,19 +81,52 @@ def _predicted(
 
 def _before(latents: torch.Tensor, buffer: Buffer) -> torch.Tensor:
     """What precedes each latent [B, L, R, C, 128]: its neighbour where an excerpt shows two in a row, else itself."""
-    times = buffer.stacked["positions"][buffer.wide, -len(buffer.stacked["order"][0]) :, 0]
+    times = buffer.stacked["positions"][buffer.fine, -len(buffer.stacked["order"][0]) :, 0]
     step = GRID.frames_per_latent / GRID.fps
     in_a_row = ((times.amax(1) - times.amin(1) - step).abs() < step / 100).view(-1, 1, 1, 1, 1)
     return torch.where(in_a_row, torch.cat([latents[:, :1], latents[:, :-1]], 1), latents)
 
 
+def _window(
+    latents: torch.Tensor,
+    before: torch.Tensor,
+    frames: torch.Tensor,
+    collages: torch.Tensor,
+    generator: torch.Generator,
+) -> tuple[torch.Tensor, ...]:
+    """The same random piece of all four."""
+    sizes = zip(latents.shape[2:], _WINDOW)
+    low = [int(torch.randint(size - part + 1, (), generator=generator)) for size, part in sizes]
+
+    def cut(picture: torch.Tensor) -> torch.Tensor:
+        scale = picture.shape[-1] // latents.shape[3]
+        rows, columns = (slice(at * scale, (at + part) * scale) for at, part in zip(low, _WINDOW))
+        return picture[..., rows, columns]
+
+    rows, columns = (slice(at, at + part) for at, part in zip(low, _WINDOW))
+    return latents[:, :, rows, columns], before[:, :, rows, columns], cut(frames), cut(collages)
+
+
+def _undressed(collages: torch.Tensor, bare: torch.Tensor) -> torch.Tensor:
+    """Collages [B, 8, 8, H, W] without people's pictures where `bare` [B] says so."""
+    dressed = torch.ones_like(collages[:, :1, :, :1, :1])
+    dressed[bare, :, :3] = 0
+    return collages * dressed
+
+
 def _error(
-    vae: VideoVAE, latents: torch.Tensor, before: torch.Tensor, frames: torch.Tensor, device: torch.device
+    vae: VideoVAE,
+    latents: torch.Tensor,
+    before: torch.Tensor,
+    frames: torch.Tensor,
+    collages: torch.Tensor,
+    device: torch.device,
 ) -> torch.Tensor:
-    """Refined minus true frames [4 B L, 3, H, W]. frames: uint8 [B, L, 4, 3, H, W]."""
+    """Refined minus true frames [4 B L, 3, H, W]. frames: uint8 [B, 4 L, 3, H, W]; collages: int8 [B, 4 L, 8, H, W]."""
     latents = latents.flatten(0, 1).to(device)
-    refined = vae.refiner(latents, before.flatten(0, 1).to(device), vae.decode_linear(latents))
-    return refined - frames.flatten(0, 2).to(device).float() / 127.5 + 1
+    collages = collages.flatten(0, 1).to(device).float() / 127
+    refined = vae.refiner(latents, before.flatten(0, 1).to(device), vae.decode_linear(latents), collages)
+    return refined - frames.flatten(0, 1).to(device).float() / 127.5 + 1
 
 
 def _edges(error: torch.Tensor) -> torch.Tensor:
@@ -99,11 +135,19 @@ def _edges(error: torch.Tensor) -> torch.Tensor:
 
 
 def _quality(
-    vae: VideoVAE, latents: torch.Tensor, before: torch.Tensor, frames: torch.Tensor, device: torch.device
+    vae: VideoVAE,
+    latents: torch.Tensor,
+    before: torch.Tensor,
+    frames: torch.Tensor,
+    collages: torch.Tensor,
+    device: torch.device,
 ) -> tuple[float, float]:
-    """PSNR in dB of the bicubic base and of the refined frames."""
-    base = vae.decode_linear(latents.flatten(0, 1).to(device))
-    base = F.interpolate(base, scale_factor=UPSCALE, mode="bicubic", align_corners=False)
-    truth = frames.flatten(0, 2).to(device).float() / 127.5 - 1
-    errors = (base - truth, _error(vae, latents, before, frames, device))
-    return tuple(float(10 * torch.log10(4 / error.square().mean())) for error in errors)
+    """PSNR in dB of the enlarged and of the refined frames, one excerpt at a time."""
+    errors = []
+    for at in range(len(latents)):
+        one = slice(at, at + 1)
+        base = enlarged(vae.decode_linear(latents[at].to(device)), collages[at].to(device).float() / 127)
+        truth = frames[at].to(device).float() / 127.5 - 1
+        refined = _error(vae, latents[one], before[one], frames[one], collages[one], device)
+        errors.append(((base - truth).square().mean(), refined.square().mean()))
+    return tuple(float(10 * torch.log10(4 / torch.stack(kind).mean())) for kind in zip(*errors))

@@ -11,7 +11,7 @@ from kling_core.plan.plan import PlannedShot
 from kling_core.previz.audio_codec import AudioCodec
 from kling_core.previz.world import GRID
 from kling_core.sound.ambience import ambience
-from kling_core.sound.envelope import mouth_opening
+from kling_core.sound.envelope import REST, mouth_shape
 from kling_core.sound.murmur import murmur
 
 _LINE_SECONDS, _BED_SECONDS = 6.0, 24.0
@@ -20,8 +20,8 @@ _SYLLABLES = "ka to mi ra ne so lu di pa we ho chi ban gor tel mun sa ri fo ny"
 
 @dataclass(frozen=True)
 class Talk:
-    """What is said in a shot of F frames. speaker: None if nobody speaks; mouth: [F] opening; loud: [F] bool, somebody
-    is heard; rows: [F, 320] log-mel of the speech."""
+    """What is said in a shot of F frames. speaker: None if nobody speaks; mouth: [F, 2] opening and spread;
+    loud: [F] bool, somebody is heard; rows: [F, 320] log-mel of the speech."""
 
     speaker: str | None
     mouth: np.ndarray
@@ -38,7 +38,7 @@ class SoundBank:
         self.lines = []
         for _ in range(lines):
             sound = _line(rng)
-            mouth = mouth_opening(sound, GRID.audio_rate, GRID.fps, frames)
+            mouth = mouth_shape(sound, GRID.audio_rate, GRID.fps, frames)
             self.lines.append((mouth, codec.rows(torch.from_numpy(np.stack([sound, sound])), frames)))
         self.silence = codec.rows(torch.zeros(2, 1), 1)
         self.codec, self.beds = codec, {}
@@ -47,9 +47,9 @@ class SoundBank:
         """A random line for the first person of the shot who talks."""
         speaker = next((each.subject for each in shot.performances if each.verb == "talk"), None)
         rows = self.silence.repeat(shot.frames, 1)
-        mouth = np.zeros(shot.frames, np.float32)
+        mouth = np.tile(REST, (shot.frames, 1))
         if speaker is None:
-            return Talk(None, mouth, mouth > 0, rows)
+            return Talk(None, mouth, np.zeros(shot.frames, bool), rows)
         line, line_rows = self.lines[rng.integers(len(self.lines))]
         start = int(rng.integers(0, max(1, min(12, shot.frames // 2))))
         count = min(len(line), shot.frames - start)

@@ -19,6 +19,7 @@ from pathlib import Path
 import torch
 
 from kling_core.previz.audio_codec import AudioCodec
+from kling_core.previz.collage import with_pictures
 from kling_core.previz.training import loss
 from kling_core.previz.training.checkpoint import load_checkpoint, save_checkpoint
 from kling_core.previz.training.dataset import Buffer, fill
@@ -46,13 +47,13 @@ def main(minutes: float, device: str, out: str | Path, resume: bool = False, con
     # As many excerpts as the training can use about six times each, and as the render time allows.
     buffer = fill(
         run.seed,
-        people=max(60, min(2000, int(minutes * 10))),
+        people=max(60, min(600, int(minutes * 10))),
         count=int(minutes * 60),
         minutes=minutes * RENDER_SHARE,
         vae=run.vae,
         codec=run.codec,
         workers=workers,
-        frames=int(min(1200, minutes * 12)),
+        frames=int(min(600, minutes * 8)),
         report=run.report,
     )
     torch.set_num_threads(workers)
@@ -144,7 +145,8 @@ class Run:
         for which in ("right", "none", "wrong"):
             batch = buffer.batch(index, self.device)
             if which == "none":
-                batch["known"], batch["pasted"] = batch["known"] * 0, batch["pasted"] * 0
+                batch["known"] = batch["known"] * 0
+                batch["pasted"] = with_pictures(batch["pasted"], 0.0, 0.0)
             elif which == "wrong":
                 batch["references"] = batch["references"].roll(1, 0)
                 batch["pasted"] = batch["pasted"].roll(1, 0)
