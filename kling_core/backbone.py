@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -54,7 +54,8 @@ class Latents:
 class Keep:
     """What stays as it is while the rest is sampled: first and last frame, given pictures and sound, other shots.
 
-    video: [T, H, W] and audio: [tokens] float masks, 1 = keep the value of `latents`, 0 = generate.
+    video: [T, H, W] and audio: [tokens] float masks, 1 = keep the value of `latents`, 0 = generate. In between a token
+    starts from that value at noise level 1 - mask instead of from pure noise, which is how a guide is followed.
     """
 
     latents: Latents
@@ -66,12 +67,14 @@ class Backbone(Protocol):
     """A model family behind one contract. Methods run in the order in which they stand here.
 
     defaults: how its weights are sampled best. licence: the name of their licence, for the report of every scene.
+    weights: tells its weights from any others, in at most 64 characters, for takes.
     """
 
     grid: "Grid"
     limits: Limits
     defaults: Settings
     licence: str
+    weights: str
 
     def condition(self, plan: "Plan", cast: "Cast", speech: "tuple[SpokenLine, ...]" = ()) -> Any: ...
 
@@ -86,8 +89,21 @@ class Backbone(Protocol):
 
     def encode_image(self, picture: "np.ndarray", plan: "Plan") -> "torch.Tensor": ...
 
+    def encode_video(self, portions: "Iterable[np.ndarray]", plan: "Plan") -> "torch.Tensor":
+        """A guide as clean latents [T, C, H, W], each shot by itself. portions: uint8 [t, H, W, 3], of `plan.size` and
+        together of the plan's length."""
+        ...
+
     def decode_video(
-        self, latents: Latents, plan: "Plan", *, memory_budget: int | None = None
-    ) -> "Iterator[np.ndarray]": ...
+        self,
+        latents: Latents,
+        plan: "Plan",
+        cast: "Cast",
+        speech: "tuple[SpokenLine, ...]" = (),
+        *,
+        memory_budget: int | None = None,
+    ) -> "Iterator[np.ndarray]":
+        """uint8 [T, H, W, 3], shot by shot. Who is cast and what is said may sharpen the pictures, or be ignored."""
+        ...
 
     def decode_audio(self, latents: Latents, plan: "Plan") -> "np.ndarray": ...

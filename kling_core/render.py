@@ -9,9 +9,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from kling_core.backbone import Backbone, Keep, Latents, Progress, Settings
     from kling_core.elements.element import Cast
     from kling_core.plan.plan import Plan
+    from kling_core.retakes import Retake
     from kling_core.sound.speech import SpokenLine
     from kling_core.storyboard.storyboard import Storyboard
 
@@ -35,7 +36,10 @@ Stage = Callable[[str], None]
 class Scene:
     """One take: what was planned, what was sampled, and its sound. `write` decodes and saves it.
 
-    sound: float32 [2, N] at the grid's audio rate. timings: seconds by stage, growing as stages are done.
+    sound: float32 [2, N] at the grid's audio rate. Latents and sound are settled, see `take`. seed: of this sampling;
+    seeds: of each shot, where it is a retake those of the shots that stay are older. structure: the guide's strength.
+    first_frame, last_frame: whether the film begins, ends with a given picture. timings: seconds by stage, growing as
+    stages are done.
     """
 
     plan: "Plan"
@@ -46,11 +50,16 @@ class Scene:
     speech: "tuple[SpokenLine, ...]"
     latents: "Latents"
     sound: np.ndarray
+    seeds: tuple[int, ...]
+    structure: float = 0.0
+    retake: "Retake | None" = None
+    first_frame: bool = False
+    last_frame: bool = False
     timings: dict[str, float] = field(default_factory=dict)
 
     def pictures(self) -> Iterator[np.ndarray]:
         """The film's frames, uint8 [T, H, W, 3] a portion, decoded while they are asked for."""
-        yield from self.backbone.decode_video(self.latents, self.plan)
+        yield from self.backbone.decode_video(self.latents, self.plan, self.cast, self.speech)
 
     def write(
         self,
@@ -58,22 +67,28 @@ class Scene:
         *,
         sheet: str | Path | None = None,
         report: str | Path | None = None,
+        take: str | Path | None = None,
+        pictures: Iterator[np.ndarray] | None = None,
         progress: "Progress | None" = None,
         stage: Stage = lambda name: None,
     ) -> None:
-        """Decodes into the mp4 `film`, and writes the contact sheet (PNG) and the report (JSON) that are asked for.
+        """Decodes into the mp4 `film`, and writes what is asked for: contact sheet (PNG), report (JSON), take.
 
-        Every file appears complete or not at all. Raises KlingError where nothing can be written.
+        pictures: the film's, where they are decoded already. Every file appears complete or not at all. Raises
+        KlingError where nothing can be written.
         """
         from kling_core.scene_report import report_text
+        from kling_core.take import Take, save_take
 
         thumbnails = ContactSheet(self.plan, self.cast)
-        with _timed(self.timings, "decode", stage):
-            write_film(film, self.pictures(), self.plan, self.sound, thumbnails, progress)
+        with _timed(self.timings, "decode" if pictures is None else "write", stage):
+            write_film(film, pictures or self.pictures(), self.plan, self.sound, thumbnails, progress)
         if sheet:
             write_picture(sheet, thumbnails.draw())
         if report:
             write_text_atomically(report, report_text(self))
+        if take:
+            save_take(Take.of(self), take)
 
 
 def render(
@@ -82,37 +97,94 @@ def render(
     backbone: "Backbone",
     *,
     seed: int = 0,
-    settings: "Settings | None" = None,
     bind: bool = True,
+    retake: "Retake | None" = None,
+    stage: Stage = lambda name: None,
+    **how: Any,
+) -> Scene:
+    """Plans and shoots a scene.
+
+    bind: False renders the same scene from the same seed with strangers. Everything else is as for `shoot`. Raises
+    KlingError with every mistake of the scene before anything is sampled.
+    """
+    timings: dict[str, float] = {}
+    cast = cast if bind else cast.unbound()
+    with _timed(timings, "plan", stage):
+        seeds = retake.seeds(seed) if retake else seed
+        plan = resolve(storyboard, cast, backbone.grid, backbone.limits, seed=seeds)
+    scene = shoot(plan, cast, backbone, seed=seed, retake=retake, stage=stage, **how)
+    return replace(scene, timings=timings | scene.timings)
+
+
+def shoot(
+    plan: "Plan",
+    cast: "Cast",
+    backbone: "Backbone",
+    *,
+    seed: int = 0,
+    settings: "Settings | None" = None,
     first_frame: np.ndarray | None = None,
     last_frame: np.ndarray | None = None,
+    structure: float = 0.0,
+    retake: "Retake | None" = None,
     keep: "Keep | None" = None,
     progress: "Progress | None" = None,
     stage: Stage = lambda name: None,
 ) -> Scene:
-    """Plans, speaks, samples and mixes a scene.
+    """Speaks, samples and mixes what is planned.
 
-    bind: False renders the same scene from the same seed with strangers. first_frame, last_frame: uint8 [H, W, 3] that
-    the film begins and ends with. keep: what else stays, for retakes. Raises KlingError with every mistake of the scene
-    before anything is sampled.
+    first_frame, last_frame: uint8 [H, W, 3] that the film begins and ends with. structure: 0..1, how closely the
+    stage's own draft of the plan is followed, see `sampling.retake.guided_by`; the draft shows everybody as they are,
+    bound or not. retake: the shots to make anew (the plan's seeds are `retake.seeds(seed)`); all others stay to the
+    bit, picture and sound. keep: what else stays. Raises KlingError where `retake` does not fit, before anything is
+    sampled.
     """
-    from kling_core.sound.mix import mix
     from kling_core.sound.speech import speak
+    from kling_core.take import settled
 
     settings, timings = settings or backbone.defaults, {}
-    cast = cast if bind else cast.unbound()
-    with _timed(timings, "plan", stage):
-        plan = resolve(storyboard, cast, backbone.grid, backbone.limits, seed=seed)
-        keep = _keep_frames(backbone, plan, first_frame, last_frame, keep)
+    if retake:
+        retake.require_fit(plan, cast, (first_frame, last_frame))
+        retake.require_backbone(backbone, plan)
     with _timed(timings, "speak", stage):
         speech = speak(plan, cast)
+    keeps = []
+    if structure:
+        with _timed(timings, "draw", stage):
+            keeps.append(_guide(plan, cast, backbone, speech, structure))
     with _timed(timings, "condition", stage):
+        keeps += [keep] if keep else []
+        keeps += [retake.keep(plan)] if retake else []
+        keeps += _given_frames(backbone, plan, first_frame, last_frame)
         conditioning = backbone.condition(plan, cast, speech)
     with _timed(timings, "sample", stage):
-        latents = backbone.sample(conditioning, seed=seed, settings=settings, keep=keep, progress=progress)
+        kept = _all_of(keeps)
+        latents = settled(backbone.sample(conditioning, seed=seed, settings=settings, keep=kept, progress=progress))
     with _timed(timings, "mix", stage):
-        sound = mix(plan, speech, backbone.decode_audio(latents, plan))
-    return Scene(plan, cast, backbone, seed, settings, speech, latents, sound, timings)
+        sound = soundtrack(backbone, plan, speech, latents, retake)
+    return Scene(
+        plan, cast, backbone, seed, settings, speech, latents, sound,
+        seeds=retake.seeds(seed) if retake else (seed,) * len(plan.shots),
+        structure=structure, retake=retake,
+        first_frame=first_frame is not None or bool(retake and retake.take.first_frame),
+        last_frame=last_frame is not None or bool(retake and retake.take.last_frame),
+        timings=timings,
+    )
+
+
+def soundtrack(
+    backbone: "Backbone",
+    plan: "Plan",
+    speech: "tuple[SpokenLine, ...]",
+    latents: "Latents",
+    retake: "Retake | None" = None,
+) -> np.ndarray:
+    """The film's sound, float32 [2, N], settled; in the shots that a retake leaves, that of its take to the bit."""
+    from kling_core.sound.mix import mix, spliced
+    from kling_core.take import settled_sound
+
+    sound = settled_sound(mix(plan, speech, backbone.decode_audio(latents, plan)))
+    return settled_sound(spliced(plan, sound, retake.take.sound, retake.shots)) if retake else sound
 
 
 def write_film(
@@ -144,17 +216,32 @@ def _chain(first: np.ndarray, rest: Iterator[np.ndarray]) -> Iterator[np.ndarray
     yield from rest
 
 
-def _keep_frames(
-    backbone: "Backbone", plan: "Plan", first: np.ndarray | None, last: np.ndarray | None, keep: "Keep | None"
-) -> "Keep | None":
-    """`keep`, and the given first and last frame with it."""
+def _guide(
+    plan: "Plan", cast: "Cast", backbone: "Backbone", speech: "tuple[SpokenLine, ...]", strength: float
+) -> "Keep":
+    """The stage's draft of the plan, at the backbone's own size, to be followed with `strength`."""
+    from kling_core.previz.draft import draft
+    from kling_core.sampling.retake import guided_by
+
+    video = backbone.encode_video(draft(plan, cast, *plan.size, speech), plan)
+    return guided_by(backbone.empty(plan), video, strength)
+
+
+def _given_frames(
+    backbone: "Backbone", plan: "Plan", first: np.ndarray | None, last: np.ndarray | None
+) -> "list[Keep]":
     if first is None and last is None:
-        return keep
-    from kling_core.sampling.retake import first_last_frame, merged
+        return []
+    from kling_core.sampling.retake import first_last_frame
 
     encoded = [None if picture is None else backbone.encode_image(picture, plan) for picture in (first, last)]
-    frames = first_last_frame(backbone.empty(plan), *encoded)
-    return frames if keep is None else merged(keep, frames)
+    return [first_last_frame(backbone.empty(plan), *encoded)]
+
+
+def _all_of(keeps: "list[Keep]") -> "Keep | None":
+    from kling_core.sampling.retake import merged
+
+    return merged(*keeps) if keeps else None
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What stays and what is made anew: retakes of single shots, first and last frame, given sound. All of it is a Keep.
+"""What stays and what is made anew: retakes, first and last frame, given sound, a guide. All of it is a Keep.
 
 Latents of a scene: video [T, C, H, W], a row a latent; audio [tokens, C], the speech track's tokens for all frames,
 then the ambience track's. `audio_frames` and `audio_tracks` are the only places that know this order.
@@ -7,12 +7,13 @@ then the ambience track's. `audio_frames` and `audio_tracks` are the only places
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
 
 from kling_core.backbone import Keep, Latents
-from kling_core.errors import ProblemList
+from kling_core.errors import KlingError, Problem, ProblemList
 
 if TYPE_CHECKING:
     from kling_core.plan.plan import Plan
@@ -96,6 +97,23 @@ def given_sound(like: Latents, sound: torch.Tensor, track: int = SPEECH) -> Keep
     keep.latents.audio.unflatten(0, (TRACKS, -1))[track] = sound
     keep.audio.unflatten(0, (TRACKS, -1))[track] = 1
     return keep
+
+
+def guided_by(like: Latents, video: torch.Tensor, strength: float) -> Keep:
+    """Follow the pictures of a guide: SDEdit (Meng et al. 2022, section 3), in every token of the video.
+
+    video: [T, C, H, W], the guide as clean latents (`Backbone.encode_video`). strength: in [0, 1]. Sampling starts from
+    (1 - sigma) video + sigma noise at sigma = 1 - strength, and all of its steps are spent between there and 0. So
+    strength 0 is pure generation to the bit, 1 the guide itself. Ambience is made anew at any strength. Where `merged`
+    with what stays for good, that stays.
+
+    like: latents of the scene's shapes, whose values do not matter.
+    """
+    if not 0 <= strength <= 1:
+        what = f"a strength of {strength:g} is not between 0 and 1"
+        raise KlingError(Problem("structure", what, "Choose one there."))
+    nothing = _nothing(like)
+    return replace(nothing, latents=Latents(video, nothing.latents.audio), video=nothing.video + strength)
 
 
 def _nothing(like: Latents) -> Keep:

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save as format_tensors
 
-from kling_core.elements import element_file
+from kling_core import tensor_file
 from kling_core.elements.element import Element, Voice
 from kling_core.elements.library import load_element, save_element
 from kling_core.errors import KlingError
@@ -88,13 +88,13 @@ def test_a_header_of_ten_gigabytes_is_not_read(tmp_path):
 
 
 def test_a_header_over_the_cap_is_not_parsed_even_if_it_is_there(tmp_path):
-    assert "header" in refusal(raw_file(tmp_path, b"{}" + b" " * element_file.MAX_HEADER_BYTES))
+    assert "header" in refusal(raw_file(tmp_path, b"{}" + b" " * tensor_file.MAX_HEADER_BYTES))
 
 
 def test_a_file_larger_than_any_element_is_refused_unread(tmp_path):
     path = tmp_path / "mira.element.safetensors"
     with path.open("wb") as file:
-        file.truncate(element_file._MAX_FILE_BYTES + 1)
+        file.truncate(4 * 4096 * 4096 * 3 + 10 * 2**20)
     assert "bytes" in refusal(path)
 
 
@@ -225,7 +225,7 @@ def test_a_save_that_breaks_off_leaves_the_old_file_and_nothing_else(tmp_path, m
     def break_off(_):
         raise interruption
 
-    monkeypatch.setattr(element_file.os, "fsync", break_off)
+    monkeypatch.setattr(tensor_file.os, "fsync", break_off)
     with pytest.raises(expected):
         save_element(replace(an_element(), description="new"), path)
     assert os.listdir(tmp_path) == [path.name] and path.read_bytes() == before

@@ -15,6 +15,7 @@ from kling_core.sampling.retake import (
     audio_tracks,
     first_last_frame,
     given_sound,
+    guided_by,
     keep_all_but,
     latent_shots,
     merged,
@@ -110,3 +111,38 @@ def test_the_stronger_keep_has_its_value():
     for keep in (merged(strong, weak), merged(weak, strong)):
         assert keep.latents.video[:, 0, 0, 0].tolist() == [1, 2]
         assert keep.video[:, 0, 0].tolist() == [1, 0.5]
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_a_guide_at_full_strength_is_the_film_and_at_none_leaves_no_trace(solver):
+    guide = torch.randn_like(scene_noise(PLAN).video)
+    assert torch.equal(sample(1, guided_by(scene_noise(PLAN), guide, 1.0), solver).video, guide)
+    free, unguided = sample(1, guided_by(scene_noise(PLAN), guide, 0.0), solver), sample(1, solver=solver)
+    assert torch.equal(free.video, unguided.video) and torch.equal(free.audio, unguided.audio)
+
+
+def test_sampling_starts_from_the_guide_at_the_level_of_its_strength_and_takes_every_step():
+    guide, start, seen = torch.full_like(scene_noise(PLAN).video, 2.0), scene_noise(PLAN), []
+
+    def denoise(latents, sigmas):
+        seen.append((latents, sigmas))
+        return latents
+
+    SOLVERS["euler"](denoise, start, schedule(4), guided_by(start, guide, 0.75))
+    latents, sigmas = seen[0]
+    assert torch.allclose(latents.video, 0.75 * guide + 0.25 * start.video)
+    assert torch.equal(latents.audio, start.audio) and bool((sigmas.audio == 1).all())
+    assert [round(float(sigmas.video.max()), 4) for _, sigmas in seen] == [0.25, 0.1875, 0.125, 0.0625]
+
+
+def test_a_guide_gives_way_to_what_stays():
+    take, guide = sample(1), torch.randn_like(scene_noise(PLAN).video)
+    for strength in (0.5, 1.0):
+        found = sample(2, merged(guided_by(take, guide, strength), keep_all_but(PLAN, take, [2])))
+        assert torch.equal(found.video[latent_shots(PLAN) != 2], take.video[latent_shots(PLAN) != 2])
+    assert torch.equal(found.video[latent_shots(PLAN) == 2], guide[latent_shots(PLAN) == 2])
+
+
+def test_a_strength_beyond_the_guide_is_a_users_mistake():
+    with pytest.raises(KlingError, match="not between 0 and 1"):
+        guided_by(scene_noise(PLAN), scene_noise(PLAN).video, -0.1)
