@@ -44,6 +44,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_render(commands)
     _add_plan(commands)
     _add_draft(commands)
+    _add_check(commands)
     _add_element(commands)
     _add_demo(commands)
     _add_train(commands)
@@ -66,6 +67,16 @@ def _add_render(commands: argparse._SubParsersAction) -> None:
     render.add_argument("--sheet", type=Path, metavar="OUT.png", help="write a labelled contact sheet")
     render.add_argument("--first-frame", type=Path, metavar="IMG", help="a picture that the film begins with")
     render.add_argument("--last-frame", type=Path, metavar="IMG", help="a picture that the film ends with")
+    render.add_argument(
+        "--structure", type=_fraction, metavar="S",
+        help="0 to 1: how closely the picture follows the stage's draft; default: 0, pure generation",
+    )
+    render.add_argument("--takes", type=_whole(1, 100), default=1, metavar="N", help="make N takes, keep the best")
+    render.add_argument("--take", type=Path, metavar="FILE", help="for retakes; default: OUT.take.safetensors")
+    render.add_argument("--retake", metavar="3,5", help="make these shots anew, or those that fail: auto; needs --from")
+    render.add_argument(
+        "--from", dest="earlier", type=Path, metavar="TAKE", help="the take, or the film beside it, that is retaken"
+    )
 
 
 def _add_plan(commands: argparse._SubParsersAction) -> None:
@@ -82,6 +93,22 @@ def _add_draft(commands: argparse._SubParsersAction) -> None:
     draft.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.mp4")
     draft.add_argument("--width", type=_whole(64, 1920), default=640, metavar="W", help="pixels; default: 640")
     draft.add_argument("--seed", type=_whole(0, 2**63 - 1), default=0, metavar="N")
+
+
+def _add_check(commands: argparse._SubParsersAction) -> None:
+    check = commands.add_parser("check", help="measure a film against its scene, and say which shots to take again")
+    check.set_defaults(function="check_film")
+    check.add_argument("film", type=Path, metavar="FILM")
+    scene = check.add_mutually_exclusive_group(required=True)
+    scene.add_argument("--scene", type=Path, metavar="SCENE", help=_SCENE_HELP)
+    scene.add_argument("--demo", action="store_true", help="the film is that of `kling demo`")
+    _add_elements(check, "the element of an @name; else the library's. May be given several times")
+    check.add_argument(
+        "--seed", type=_whole(0, 2**63 - 1), metavar="N", help="of the film; default: that of the take beside it, or 0"
+    )
+    check.add_argument("--photographic", action="store_true", help="the film shows real people, not puppets")
+    check.add_argument("--json", action="store_true", help="print JSON")
+    check.add_argument("--sheet", type=Path, metavar="OUT.png", help="write a contact sheet that marks what failed")
 
 
 def _add_element(commands: argparse._SubParsersAction) -> None:
@@ -123,6 +150,15 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
     previz.add_argument(
         "--resume", action="store_true", help="go on from the checkpoint in DIR, or from the weights that ship"
     )
+    words = models.add_parser("words", help="the text encoder with which scripts are read")
+    words.set_defaults(function="train_words")
+    words.add_argument("--out", type=Path, required=True, metavar="DIR", help="the weights go here")
+    words.add_argument("--seed", type=_whole(0, 2**63 - 1), default=0, metavar="N", help="default: 0")
+    reader = models.add_parser("reader", help="what reads puppets in films, to measure identity")
+    reader.set_defaults(function="train_reader")
+    reader.add_argument("--minutes", type=_positive, required=True, metavar="M")
+    reader.add_argument("--out", type=Path, required=True, metavar="DIR", help="the weights go here")
+    reader.add_argument("--resume", action="store_true", help="go on from the weights in DIR, or from those that ship")
 
 
 def _add_scene(parser: argparse.ArgumentParser) -> None:
@@ -135,7 +171,7 @@ def _add_elements(parser: argparse.ArgumentParser, help: str) -> None:
 
 
 def _add_sampling(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--seed", type=_whole(0, 2**63 - 1), default=0, metavar="N", help="default: 0")
+    parser.add_argument("--seed", type=_whole(0, 2**63 - 1), metavar="N", help="default: 0; of a retake the next")
     parser.add_argument("--steps", type=_whole(1, 100), metavar="N", help="default: what the model is made for")
     parser.add_argument(
         "--bind", action=argparse.BooleanOptionalAction, default=True, help="hold people to their references"
@@ -150,6 +186,13 @@ def _whole(low: int, high: int) -> Callable[[str], int]:
         return value
 
     return number
+
+
+def _fraction(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+    return value
 
 
 def _positive(text: str) -> float:

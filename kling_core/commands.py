@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     import numpy as np
 
     from kling_core.elements.element import Cast, Element
+    from kling_core.filming import Job
     from kling_core.plan.plan import Plan
-    from kling_core.sound.speech import SpokenLine
+    from kling_core.retakes import Retake
     from kling_core.storyboard.storyboard import Storyboard
 
 
@@ -28,26 +29,70 @@ def print_plan(options: argparse.Namespace) -> None:
 
 
 def render_scene(options: argparse.Namespace) -> None:
+    from kling_core.filming import carry_out
+
+    carry_out(_job(options))
+
+
+def _job(options: argparse.Namespace) -> "Job":
+    """All that `kling render` was given, read and planned; every mistake in it at once."""
+    from kling_core.casting_call import cast_scene
+    from kling_core.filming import Job
     from kling_core.media import read_picture
+    from kling_core.plan.resolve import plan as resolve
+    from kling_core.previz.world import GRID, LIMITS
 
     film = options.output or Path(options.scene.with_suffix(".mp4").name)
-    _check_outputs(options.scene, film, options.sheet, options.report)
-    storyboard, cast, _ = _planned(options)
+    take = options.take or _take_beside(film)
+    earlier = options.earlier and (_take_beside(options.earlier) if _is_film(options.earlier) else options.earlier)
+    problems = ProblemList()
+    sources = [path for path in (options.scene, earlier) if path]
+    problems.gather(_check_outputs, sources, film, options.sheet, options.report, take)
     given = {"first_frame": options.first_frame, "last_frame": options.last_frame}
-    frames = {name: read_picture(path) for name, path in given.items() if path}
-    _render(options, storyboard, cast, film, options.sheet, options.report, **frames)
+    frames = {name: problems.gather(read_picture, path) for name, path in given.items() if path}
+    called = problems.gather(cast_scene, options.scene, options.element)
+    if called is None:
+        problems.raise_if_any()
+    storyboard, cast, found = called
+    problems.problems += found.problems
+    cast = cast if options.bind else cast.unbound()
+    retake = problems.gather(_retake, options.retake, earlier, len(storyboard.shots))
+    seed = options.seed if options.seed is not None else retake.take.next_seed if retake else 0
+    plan = problems.gather(resolve, storyboard, cast, GRID, LIMITS, seed=retake.seeds(seed) if retake else seed)
+    if plan and retake:
+        problems.gather(retake.require_fit, plan, cast, tuple(frames.get(name) for name in given))
+    problems.raise_if_any()
+    return Job(
+        storyboard, cast, plan, seed, film, options.sheet, options.report, take, options.steps, options.structure,
+        options.takes, retake, frames,
+    )
+
+
+def _retake(wanted: str | None, earlier: Path | None, shots: int) -> "Retake | None":
+    if wanted is None and earlier is None:
+        return None
+    if earlier is None:
+        what, remedy = "of no take", "Add --from FILM.take.safetensors, which `kling render` wrote beside the film."
+        raise KlingError(Problem(f"--retake {wanted}", what, remedy))
+    if wanted is None:
+        raise KlingError(Problem(f"--from {earlier}", "without --retake", "Say which shots, as in --retake 3,5."))
+    from kling_core.retakes import retake_of
+    from kling_core.take import load_take
+
+    return retake_of(load_take(earlier), wanted, shots)
 
 
 def render_demo(options: argparse.Namespace) -> None:
-    from kling_core.casting_call import recast
-    from kling_core.demo import demo_cast, demo_scene
+    from kling_core.filming import Job, carry_out
 
-    cast, folder = recast(demo_cast(), options.element), options.output
+    folder, seed = options.output, options.seed or 0
+    storyboard, cast, plan = _planned_demo(options, seed, options.bind)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise _unwritable(folder, error) from None
-    _render(options, demo_scene(), cast, *(folder / f"demo.{suffix}" for suffix in ("mp4", "png", "json")))
+    written = (folder / f"demo.{suffix}" for suffix in ("mp4", "png", "json"))
+    carry_out(Job(storyboard, cast, plan, seed, *written, steps=options.steps))
 
 
 def draft_scene(options: argparse.Namespace) -> None:
@@ -56,7 +101,7 @@ def draft_scene(options: argparse.Namespace) -> None:
     from kling_core.sound.mix import mix
     from kling_core.sound.speech import speak
 
-    _check_outputs(options.scene, options.output)
+    _check_outputs([options.scene], options.output)
     _, cast, plan = _planned(options)
     bar = ProgressBar()
     bar.stage("speak")
@@ -66,8 +111,29 @@ def draft_scene(options: argparse.Namespace) -> None:
     width, height = _even_size(plan, options.width)
     write_film(options.output, draft(plan, cast, width, height, speech), plan, sound, progress=bar)
     bar.close()
-    _print_notes(speech)
+    for line in speech:
+        if line.note:
+            print(printable(f"note: {line.note}"))
     print(options.output)
+
+
+def check_film(options: argparse.Namespace) -> None:
+    from kling_core.contact_sheet import film_sheet
+    from kling_core.continuity.check import check, on_the_plans_clock
+    from kling_core.continuity.report import report_text
+    from kling_core.media import read_video, write_picture
+    from kling_core.sound.speech import speak
+
+    read = (options.film, *([] if options.demo else [options.scene]))
+    _check_paths(ProblemList(), read, (options.sheet,))
+    options.seed = _seeds_of(options)
+    _, cast, plan = _planned_demo(options, options.seed) if options.demo else _planned(options)
+    film = read_video(options.film)
+    frames = on_the_plans_clock(film.frames, film.fps, plan)
+    report = check(frames, film.sound, film.rate, plan, cast, speak(plan, cast), photographic=options.photographic)
+    print(json.dumps(report.to_json(), indent=1) if options.json else printable(report_text(report, plan)))
+    if options.sheet:
+        write_picture(options.sheet, film_sheet(frames, plan, cast, report.marks))
 
 
 def build_one_element(options: argparse.Namespace) -> None:
@@ -113,6 +179,18 @@ def train_previz(options: argparse.Namespace) -> None:
     train(options.minutes, options.device, options.out, options.resume)
 
 
+def train_words(options: argparse.Namespace) -> None:
+    from kling_core.previz.training.words import main as train
+
+    train(options.out, options.seed)
+
+
+def train_reader(options: argparse.Namespace) -> None:
+    from kling_core.previz.training.reader import main as train
+
+    train(options.minutes, options.out, options.resume)
+
+
 def _planned(options: argparse.Namespace) -> tuple["Storyboard", "Cast", "Plan"]:
     """The scene, its cast and its plan on the embedded model's grid; every mistake in all three at once."""
     from kling_core.casting_call import cast_scene
@@ -120,61 +198,32 @@ def _planned(options: argparse.Namespace) -> tuple["Storyboard", "Cast", "Plan"]
     from kling_core.previz.world import GRID, LIMITS
 
     storyboard, cast, problems = cast_scene(options.scene, options.element)
-    try:
-        plan = resolve(storyboard, cast, GRID, LIMITS, seed=getattr(options, "seed", 0))
-    except KlingError as error:
-        problems.problems += error.problems
+    plan = problems.gather(resolve, storyboard, cast, GRID, LIMITS, seed=getattr(options, "seed", 0))
     problems.raise_if_any()
     return storyboard, cast, plan
 
 
-def _render(
-    options: argparse.Namespace,
-    storyboard: "Storyboard",
-    cast: "Cast",
-    film: Path,
-    sheet: Path | None,
-    report: Path | None,
-    **frames: "np.ndarray | None",
-) -> None:
-    """Prints the plan, makes the film and what belongs to it, and prints where they lie."""
-    from kling_core.plan.report import plan_text
+def _planned_demo(
+    options: argparse.Namespace, seed: int | tuple[int, ...], bind: bool = True
+) -> tuple["Storyboard", "Cast", "Plan"]:
+    from kling_core.casting_call import recast
+    from kling_core.demo import demo_cast, demo_scene
     from kling_core.plan.resolve import plan as resolve
     from kling_core.previz.world import GRID, LIMITS
 
-    cast = cast if options.bind else cast.unbound()
-    print(printable(plan_text(resolve(storyboard, cast, GRID, LIMITS, seed=options.seed))), flush=True)
-    bar = ProgressBar()
-    bar.stage("load")
-    from kling_core.previz.backbone import Previz
-    from kling_core.render import render
-
-    backbone = Previz.load()
-    settings = replace(backbone.defaults, steps=options.steps or backbone.defaults.steps)
-    try:
-        scene = render(
-            storyboard,
-            cast,
-            backbone,
-            seed=options.seed,
-            settings=settings,
-            **frames,
-            progress=bar,
-            stage=bar.stage,
-        )
-        scene.write(film, sheet=sheet, report=report, progress=bar, stage=bar.stage)
-    finally:
-        bar.close()
-    _print_notes(scene.speech)
-    for path in (film, sheet, report):
-        if path:
-            print(path)
+    storyboard, cast = demo_scene(), recast(demo_cast(), options.element)
+    cast = cast if bind else cast.unbound()
+    return storyboard, cast, resolve(storyboard, cast, GRID, LIMITS, seed=seed)
 
 
-def _print_notes(speech: "tuple[SpokenLine, ...]") -> None:
-    for line in speech:
-        if line.note:
-            print(printable(f"note: {line.note}"))
+def _seeds_of(options: argparse.Namespace) -> int | tuple[int, ...]:
+    """What a film was planned with: as told, else as the take beside it says, a seed a shot."""
+    from kling_core.take import load_take
+
+    beside = _take_beside(options.film)
+    if options.seed is not None or not beside.is_file():
+        return options.seed or 0
+    return load_take(beside).seeds
 
 
 def _ambience(plan: "Plan", seed: int) -> "np.ndarray":
@@ -209,18 +258,31 @@ def _element_text(element: "Element") -> str:
     return "\n".join(row for row in rows if row)
 
 
-def _check_outputs(scene: Path, film: Path, *others: Path | None) -> None:
+def _take_beside(film: Path) -> Path:
+    return film.with_suffix(".take.safetensors")
+
+
+def _is_film(path: Path) -> bool:
+    return path.suffix.lower() == ".mp4"
+
+
+def _check_outputs(read: Sequence[Path], film: Path, *others: Path | None) -> None:
     """Nothing is more annoying than a film that cannot be saved: tell before it is made."""
     problems = ProblemList()
-    if film.suffix.lower() != ".mp4":
+    if not _is_film(film):
         problems.add(str(film), "is not called .mp4", "Films are mp4 files; name it so.")
-    paths = [path for path in (film, *others) if path]
-    for path in paths:
+    _check_paths(problems, tuple(read), (film, *others))
+
+
+def _check_paths(problems: ProblemList, read: tuple[Path, ...], written: tuple[Path | None, ...]) -> None:
+    """Raises `problems`, with those of files that cannot be written or would replace one that is read or written."""
+    written = tuple(path for path in written if path)
+    for path in written:
         if not path.parent.is_dir():
             problems.add(str(path), f"there is no folder {path.parent}", "Make it, or choose another.")
         elif path.is_dir():
             problems.add(str(path), "is a folder", "Give a file name.")
-        elif path.resolve() in [other.resolve() for other in (scene, *paths) if other is not path]:
+        elif path.resolve() in [other.resolve() for other in (*read, *written) if other is not path]:
             problems.add(str(path), "would be written over", "Give every file a name of its own.")
     problems.raise_if_any()
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,14 @@ class ProblemList:
 
     def add(self, where: str, what: str, remedy: str) -> None:
         self.problems.append(Problem(where, what.rstrip("."), remedy))
+
+    def gather(self, function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+        """What the function returns, or None where it raises a KlingError, whose mistakes are taken over."""
+        try:
+            return function(*arguments, **named)
+        except KlingError as error:
+            self.problems += error.problems
+            return None
 
     def raise_if_any(self) -> None:
         if self.problems:

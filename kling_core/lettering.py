@@ -7,7 +7,7 @@ import unicodedata
 import cv2
 import numpy as np
 
-PAPER, INK, GREY = (250, 249, 246), (28, 28, 30), (110, 110, 115)
+PAPER, INK, GREY, RED = (250, 249, 246), (28, 28, 30), (110, 110, 115), (200, 30, 35)
 
 
 def wrapped(text: str, size: int, width: int, bold: bool) -> list[str]:

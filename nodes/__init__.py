@@ -4,6 +4,7 @@ from comfy_api.latest import ComfyExtension, io
 
 from .audio_sync import AudioSync
 from .bind_subject import BindSubject
+from .continuity_report import ContinuityReport
 from .element_builder import ElementBuilder
 from .load_backbone import LoadBackbone
 from .load_element import LoadElement
@@ -13,6 +14,7 @@ from .video_sampler import VideoSampler
 
 NODES: list[type[io.ComfyNode]] = [
     ElementBuilder, LoadElement, BindSubject, ShotSequence, LoadBackbone, VideoSampler, AudioSync, VAEDecode3D,
+    ContinuityReport,
 ]
 
 

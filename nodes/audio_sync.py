@@ -26,9 +26,9 @@ class AudioSync(io.ComfyNode):
 
     @classmethod
     def execute(cls, latent: dict, plan) -> io.NodeOutput:
-        from kling_core.sound.mix import mix
+        from kling_core.render import soundtrack
 
         latents, scene = convert.latents(latent)
         convert.require_plan(scene, plan)
-        samples = mix(plan, scene.speech, scene.backbone.decode_audio(latents, plan))
+        samples = soundtrack(scene.backbone, plan, scene.speech, latents, scene.retake)
         return io.NodeOutput(convert.audio(samples, plan.grid.audio_rate), convert.sound_report(scene))

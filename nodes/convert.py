@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from kling_core.backbone import Latents
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from kling_core.plan.plan import Plan
     from kling_core.render import Scene
+    from kling_core.retakes import Retake
 
 SCENE = "kling_scene"
 MEGABYTE = 2**20
@@ -24,6 +26,13 @@ SHEET_COLUMNS, SHEET_PICTURES = 3, 6
 def picture(image: torch.Tensor) -> np.ndarray:
     """The first picture of an IMAGE, [B, H, W, C] float in [0, 1], as uint8 [H, W, 3]."""
     return (image[0, ..., :3].float().clamp(0, 1) * 255).round().byte().cpu().numpy()
+
+
+def pictures(image: torch.Tensor) -> np.ndarray:
+    """All pictures of an IMAGE, [B, H, W, C] float in [0, 1], as uint8 [B, H, W, 3]."""
+    import numpy as np
+
+    return np.stack([picture(one[None]) for one in image])
 
 
 def image(pictures: np.ndarray) -> torch.Tensor:
@@ -80,6 +89,24 @@ def latents(latent: dict[str, Any]) -> tuple[Latents, Scene]:
     if [video.shape, sound.shape] != [part.shape for part in _pair(scene.latents)]:
         raise _refused("its size was changed after sampling", "Connect it without nodes that crop, scale or repeat it")
     return Latents(video[0].transpose(0, 1), sound[0].T), scene
+
+
+def retake(latent: dict[str, Any] | None, shots: str, count: int) -> Retake | None:
+    """The shots to make anew of a take, a VideoSampler's LATENT, for a scene of `count` shots; None without both.
+
+    KlingError for one without the other, and for shots that are not there.
+    """
+    if latent is None and not shots.strip():
+        return None
+    if latent is None:
+        raise KlingError(Problem("retake", "there is no take to make shots of anew", "Connect a VideoSampler's LATENT"))
+    if not shots.strip():
+        raise KlingError(Problem("take", "nobody says which of its shots to make anew", "Write them in retake: 3, 5"))
+    from kling_core.retakes import retake_of
+    from kling_core.take import Take
+
+    held, scene = latents(latent)
+    return retake_of(replace(Take.of(scene), latents=held), shots, count)
 
 
 def _pair(latents: Latents) -> tuple[torch.Tensor, torch.Tensor]:

@@ -45,16 +45,22 @@ class ShotSequence(io.ComfyNode):
                     optional=True,
                     tooltip="One text a shot, in place of the script.",
                 ),
+                sockets.Cast.Input("cast", optional=True, tooltip="For the preview only. Without it, strangers play."),
             ],
-            outputs=[sockets.Storyboard.Output("storyboard", display_name="STORYBOARD")],
+            outputs=[
+                sockets.Storyboard.Output("storyboard", display_name="STORYBOARD"),
+                io.Image.Output("preview", tooltip="The stage's own drawing of the middle of every shot."),
+            ],
         )
 
     @classmethod
     def execute(
-        cls, script: str, aspect: str, seconds: float, place: str, shots: dict[str, str] | None = None
+        cls, script: str, aspect: str, seconds: float, place: str, shots: dict[str, str] | None = None, cast=None
     ) -> io.NodeOutput:
+        from kling_core.preview import preview
         from kling_core.storyboard.script import parse_script
 
         text = convert.script(list(shots.values())) if shots else script
         place = None if place == FROM_SCRIPT else place
-        return io.NodeOutput(parse_script(text, aspect=aspect, seconds=seconds or None, place=place))
+        storyboard = parse_script(text, aspect=aspect, seconds=seconds or None, place=place)
+        return io.NodeOutput(storyboard, convert.image(preview(storyboard, cast)))

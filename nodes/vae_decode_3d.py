@@ -31,6 +31,6 @@ class VAEDecode3D(io.ComfyNode):
     def execute(cls, latent: dict, memory_budget: int) -> io.NodeOutput:
         latents, scene = convert.latents(latent)
         budget = memory_budget * convert.MEGABYTE
-        chunks = scene.backbone.decode_video(latents, scene.plan, memory_budget=budget)
+        chunks = scene.backbone.decode_video(latents, scene.plan, scene.cast, scene.speech, memory_budget=budget)
         film = convert.film(chunks, scene.plan.frames, host.HostProgress(scene.plan.frames))
         return io.NodeOutput(film, float(scene.plan.grid.fps))

@@ -3,7 +3,7 @@ from comfy_api.latest import io
 from . import convert, host, sockets
 
 # What previz is made for. Its own module, `kling_core.previz.backbone`, is too heavy to import at start.
-STEPS, GUIDANCE = 8, 1.6
+STEPS, GUIDANCE = 2, 1.0
 
 
 class VideoSampler(io.ComfyNode):
@@ -29,6 +29,17 @@ class VideoSampler(io.ComfyNode):
                     "guidance", default=GUIDANCE, min=1.0, max=10.0, step=0.1,
                     tooltip="How closely people follow their references. 1 = off, and about twice as fast.",
                 ),
+                io.Float.Input(
+                    "structure", default=0.0, min=0.0, max=1.0, step=0.05, optional=True,
+                    tooltip="How closely the picture follows the stage's own draft. 0 = pure generation.",
+                ),
+                io.Latent.Input(
+                    "take", optional=True,
+                    tooltip="An earlier take of this scene. All shots but those in retake stay as they are.",
+                ),
+                io.String.Input(
+                    "retake", default="", optional=True, tooltip="The shots of the take to make anew, as in: 3, 5",
+                ),
             ],
             outputs=[
                 io.Latent.Output("latent", display_name="LATENT"),
@@ -39,7 +50,7 @@ class VideoSampler(io.ComfyNode):
     @classmethod
     def execute(
         cls, backbone, storyboard, seed: int, steps: int, guidance: float,
-        cast=None, first_frame=None, last_frame=None,
+        cast=None, first_frame=None, last_frame=None, structure: float = 0.0, take=None, retake: str = "",
     ) -> io.NodeOutput:
         from kling_core.backbone import Settings
         from kling_core.elements.element import Cast
@@ -48,6 +59,8 @@ class VideoSampler(io.ComfyNode):
         scene = render(
             storyboard, cast or Cast(), backbone,
             seed=seed,
+            retake=convert.retake(take, retake, len(storyboard.shots)),
+            structure=structure,
             settings=Settings(steps=steps, reference_guidance=guidance),
             first_frame=None if first_frame is None else convert.picture(first_frame),
             last_frame=None if last_frame is None else convert.picture(last_frame),

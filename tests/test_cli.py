@@ -111,10 +111,18 @@ def test_bad_scenes(folder, scene, expected):
         (("render", "scene.txt", "--first-frame", "scene.txt", *MIRA), "scene.txt"),
         (("render", "scene.txt", "--steps", "0"), "is not between 1 and 100"),
         (("render", "scene.txt", "--seed", "-1"), "is not between 0"),
+        (("render", "scene.txt", "--takes", "0"), "is not between 1 and 100"),
+        (("render", "scene.txt", "--structure", "1.5"), "is not between 0 and 1"),
+        (("render", "scene.txt", "--retake", "2", *MIRA), "--retake 2: of no take. Add --from"),
+        (("render", "scene.txt", "--from", "film.mp4", *MIRA), "without --retake"),
+        (("render", "scene.txt", "--retake", "2", "--from", "x.mp4", *MIRA), "x.take.safetensors: does not exist"),
+        (("render", "scene.txt", "--retake", "2", "--from", "scene.txt", *MIRA), "take scene.txt: is cut short"),
+        (("render", "scene.txt", "--take", "no/film.take.safetensors", *MIRA), "there is no folder"),
         (("draft", "scene.txt", "-o", "film.mp4", "--width", "10"), "is not between 64"),
         (("element", "show", "nobody"), "is not in the library"),
         (("element", "show", "scene.txt"), "scene.txt"),
         (("train", "previz", "--minutes", "0", "--out", "x"), "is not a number above 0"),
+        (("train", "words", "--out", "x", "--seed", "-1"), "is not between 0"),
         ((), "required"),
         (("fly",), "invalid choice"),
     ],
@@ -174,7 +182,7 @@ def test_a_draft_is_a_film_with_sound(folder):
 
 @pytest.mark.skipif(os.name == "nt", reason="Ctrl-C cannot be sent to one process there")
 def test_ctrl_c_leaves_nothing_behind(folder):
-    command = [sys.executable, "-m", "kling_core", "draft", "scene.txt", "-o", "draft.mp4", "--width", "640", *MIRA]
+    command = [sys.executable, "-m", "kling_core", "draft", "scene.txt", "-o", "draft.mp4", "--width", "1280", *MIRA]
     before = sorted(os.listdir(folder))
     process = subprocess.Popen(command, cwd=folder, env=environment(folder), stderr=subprocess.PIPE, text=True)
     told = []
@@ -214,6 +222,39 @@ def test_a_scene_is_rendered(folder):
     assert len(film.frames) == 48 and film.sound is not None
     assert json.loads((folder / "report.json").read_text("utf-8"))["seed"] == 3
     assert read_picture(folder / "sheet.png").ndim == 3
+
+
+@pytest.mark.skipif(not WEIGHTS, reason="the embedded model's weights are not here")
+def test_a_shot_is_retaken_from_the_take_beside_the_film(folder):
+    usual = ("render", "scene.txt", "--steps", "1", *MIRA)
+    assert kling(folder, *usual, "-o", "film.mp4", "--seed", "3").returncode == 0
+    retake = (*usual, "--retake", "2", "--from", "film.mp4")
+    run = kling(folder, *retake, "-o", "better.mp4", "--report", "report.json")
+    assert run.returncode == 0, run.stderr
+    assert json.loads((folder / "report.json").read_text("utf-8"))["seeds"] == [3, 4]
+    assert (folder / "better.take.safetensors").is_file()
+    told = mistakes(kling(folder, *usual, "--retake", "1,9", "--from", "film.mp4", "-o", "film.mp4"))
+    assert "film.take.safetensors: would be written over" in told and "there is no shot 9" in told
+    (folder / "scene.txt").write_text(SCENE.replace("walks left", "waves"), encoding="utf-8")
+    assert "shot 1: stays, but the scene says something else now" in mistakes(kling(folder, *retake, "-o", "new.mp4"))
+    assert not (folder / "new.mp4").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Ctrl-C cannot be sent to one process there")
+@pytest.mark.skipif(not WEIGHTS, reason="the embedded model's weights are not here")
+def test_ctrl_c_between_takes_says_what_is_there(folder):
+    before = sorted(os.listdir(folder))
+    render = ("render", "scene.txt", "-o", "film.mp4", "--takes", "9", "--steps", "100", *MIRA)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "kling_core", *render], cwd=folder, env=environment(folder),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )
+    while "sample" not in process.stderr.readline():
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    told, rest = process.communicate(timeout=60)
+    assert process.returncode == 130 and "nothing is written" in told and "Traceback" not in rest
+    assert sorted(os.listdir(folder)) == before
 
 
 def test_version_and_help(folder):

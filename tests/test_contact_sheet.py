@@ -3,7 +3,7 @@
 import numpy as np
 from scene_fakes import SCENE, FakeBackbone, small_cast
 
-from kling_core.contact_sheet import FRAMES_A_SHOT, ContactSheet
+from kling_core.contact_sheet import FRAMES_A_SHOT, ContactSheet, film_sheet
 from kling_core.plan.resolve import plan
 
 CAST = small_cast("mira", "leo")
@@ -49,3 +49,24 @@ def test_the_cast_is_on_top_and_labels_are_drawn():
     assert with_cast.shape[0] > without.shape[0]
     label = without[60:200, 24:300]
     assert (label < 100).any(), "nothing is written beside the first shot"
+
+
+def test_a_shot_that_failed_has_a_red_frame_and_the_reason_and_no_other_has():
+    film = np.concatenate([bright(shot) for shot in PLAN.shots])
+    plain = film_sheet(film, PLAN, CAST)
+    marked = film_sheet(film, PLAN, CAST, {1: ["the pan goes the other way"]})
+    assert marked.shape == plain.shape and not is_red(plain).any()
+    rows = np.flatnonzero(is_red(marked).any(1))
+    second = np.flatnonzero((plain == 80).all(-1).any(1))
+    assert second[0] - 20 < rows[0] < second[0] and second[-1] < rows[-1] < second[-1] + 20
+    assert is_red(marked)[rows[0]: rows[-1], 24:340].any(), "no reason is written beside the shot"
+
+
+def test_many_reasons_make_a_row_higher():
+    film = np.concatenate([bright(shot) for shot in PLAN.shots])
+    reasons = [f"reason number {number} why this shot failed" for number in range(9)]
+    assert len(film_sheet(film, PLAN, CAST, {0: reasons})) > len(film_sheet(film, PLAN, CAST))
+
+
+def is_red(sheet):
+    return (sheet[..., 0] > 180) & (sheet[..., 1:] < 90).all(-1)

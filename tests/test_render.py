@@ -81,7 +81,7 @@ def test_given_frames_are_kept():
 def test_frames_are_streamed_never_gathered(scene, tmp_path, monkeypatch):
     alive, most = [], 0
 
-    def watched(latents, plan, **_):
+    def watched(latents, plan, *_, **__):
         nonlocal most
         for shot in plan.shots:
             for _ in range(0, shot.frames, 8):
@@ -122,7 +122,7 @@ def test_mistakes_are_told_before_anything_is_sampled():
     ],
 )
 def test_a_film_given_up_leaves_nothing(scene, tmp_path, monkeypatch, error, told):
-    def stopping(latents, plan, **_):
+    def stopping(latents, plan, *_, **__):
         yield np.zeros((24, 72, 128, 3), np.uint8)
         raise error
 

@@ -35,7 +35,7 @@ def node_id(nodes: dict, kind: str) -> str:
 def test_the_pack_imports_fast_and_all_nodes_are_there(server):
     assert server.import_seconds <= IMPORT_SECONDS
     known = server.get("/object_info")
-    assert sum(name.startswith("KlingCore") for name in known) == 8
+    assert sum(name.startswith("KlingCore") for name in known) == 9
 
 
 def test_help_pages_and_workflows_are_served(server):
@@ -83,7 +83,7 @@ def test_the_demo_workflow_makes_a_film_with_stereo_sound(server):
     run = server.run(nodes)
     assert run.succeeded, run.history["status"]
     frames, samples, rate = read_film(only_film(server, run))
-    assert frames.shape == (15 * 12, 144, 256, 3)
+    assert frames.shape == (15 * 12, 288, 512, 3)
     assert_shows_the_park(frames)
     assert samples.shape[1] / rate == pytest.approx(15, abs=0.1)
     assert np.abs(samples).max() > 0.05 and not np.allclose(samples[0], samples[1])
@@ -98,10 +98,10 @@ def assert_shows_the_park(frames: np.ndarray) -> None:
     for first, after in zip(CUTS, CUTS[1:], strict=False):
         frame = frames[(first + after) // 2].astype(float)
         strongest = frame.argmax(2)
-        assert (strongest[:36] == 2).mean() > 0.2, f"frame {first}: no sky"
-        assert (strongest[72:] == 1).mean() > 0.2, f"frame {first}: no grass"
+        assert (strongest[:72] == 2).mean() > 0.2, f"frame {first}: no sky"
+        assert (strongest[144:] == 1).mean() > 0.2, f"frame {first}: no grass"
         row = frame.mean(2)
-        assert np.corrcoef(row[:, :-4].ravel(), row[:, 4:].ravel())[0, 1] > 0.5, f"frame {first}: noise"
+        assert np.corrcoef(row[:, :-8].ravel(), row[:, 8:].ravel())[0, 1] > 0.5, f"frame {first}: noise"
     change = np.abs(np.diff(frames.astype(float), axis=0)).mean((1, 2, 3))
     cuts = np.sort(np.argsort(change)[-len(CUTS[1:-1]) :]) + 1
     assert np.abs(cuts - CUTS[1:-1]).max() <= ROUNDING, f"cuts at {cuts}"

@@ -18,6 +18,8 @@ class FakeBackbone:
     )
     limits = Limits(shots=6, seconds=(3.0, 15.0), elements=7, views_per_element=4, subjects_per_shot=3)
 
+    weights = "none"
+
     def __init__(self):
         self.asked: dict = {}
 
@@ -42,7 +44,11 @@ class FakeBackbone:
         rows, columns = self.grid.tokens_per_latent(plan.aspect)
         return torch.full((CHANNELS, rows, columns), float(picture.mean()) / 255)
 
-    def decode_video(self, latents, plan, *, memory_budget=None):
+    def encode_video(self, portions, plan):
+        frames = torch.from_numpy(np.concatenate(list(portions))).float().permute(0, 3, 1, 2) / 255
+        return frames[:: self.grid.frames_per_latent, :, ::8, ::8]
+
+    def decode_video(self, latents, plan, cast, speech=(), *, memory_budget=None):
         self.asked.update(memory_budget=memory_budget)
         width, height = plan.size
         for shot in plan.shots:

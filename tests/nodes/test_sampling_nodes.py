@@ -26,7 +26,7 @@ def sample(run, backbone, cast):
     """Run ShotSequence and VideoSampler, with changes to the sampler's inputs, and return (LATENT, PLAN)."""
 
     def execute(script=SCRIPT, **changes):
-        storyboard, = run("ShotSequence", script=script).args
+        storyboard, _ = run("ShotSequence", script=script).args
         inputs = {"backbone": backbone, "storyboard": storyboard, "cast": cast, "steps": 2, **changes}
         return run("VideoSampler", **inputs).args
 
@@ -128,3 +128,48 @@ def test_a_latent_with_the_plan_of_another_scene_is_refused(run, sample):
     _, other = sample(script="Shot 1 (4s, wide): @mira waves.")
     with pytest.raises(KlingError, match="plan"):
         run("AudioSync", latent=latent, plan=other)
+
+
+def test_a_shot_of_a_take_is_made_anew_and_the_others_stay(run, sample, backbone):
+    latent, _ = sample(seed=5)
+    again, plan = sample(seed=6, take=latent, retake="2")
+    keep = backbone.asked["keep"]
+    second = plan.shot_latents(plan.shots[1])
+    assert [float(row.max()) for row in keep.video] == [float(at not in second) for at in range(len(keep.video))]
+    assert torch.equal(keep.latents.video, latent["kling_scene"].latents.video)
+    assert again["kling_scene"].seeds == (5, 6)
+    before, after = (run("AudioSync", latent=each, plan=plan).args[0]["waveform"][0] for each in (latent, again))
+    assert torch.equal(before[:, : 2 * 24000], after[:, : 2 * 24000])
+
+
+def test_a_take_and_its_shots_belong_together(sample):
+    latent, _ = sample()
+    for given, shots in ((latent, ""), (None, "1"), (latent, "3"), (latent, "x")):
+        with pytest.raises(KlingError, match="take"):
+            sample(take=given, retake=shots)
+
+
+def test_the_take_of_another_scene_is_refused(sample, backbone):
+    latent, _ = sample()
+    backbone.asked.clear()
+    with pytest.raises(KlingError, match="shot 1: stays, but"):
+        sample(script=SCRIPT.replace("waves", "nods"), take=latent, retake="2")
+    assert "seed" not in backbone.asked
+
+
+def test_a_retake_of_a_latent_that_was_changed_keeps_the_change(sample, backbone):
+    latent, _ = sample()
+    video, sound = latent["samples"].unbind()
+    changed = {**latent, "samples": type(latent["samples"])([torch.ones_like(video), sound])}
+    sample(take=changed, retake="1")
+    assert bool((backbone.asked["keep"].latents.video == 1).all())
+
+
+def test_the_draft_guides_the_picture_with_the_strength_of_the_widget(sample, backbone):
+    script = "Shot 1 (3s, wide): A tree on the beach."
+    sample(script=script, cast=None, structure=0.4)
+    keep = backbone.asked["keep"]
+    assert bool((keep.video == torch.tensor(0.4)).all()) and not keep.audio.any()
+    assert keep.latents.video.std() > 0
+    sample(script=script, cast=None)
+    assert backbone.asked["keep"] is None

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 NAMES = (
     "ElementBuilder", "LoadElement", "BindSubject", "ShotSequence", "LoadBackbone", "VideoSampler", "AudioSync",
-    "VAEDecode3D",
+    "VAEDecode3D", "ContinuityReport",
 )
 LANGUAGES = ("zh", "ja", "ko", "es")
 
