@@ -54,7 +54,7 @@ def test_run_shows_the_film_in_the_graph(demo, keep_picture):
     film = demo.film()
     demo.fit()
     keep_picture("run")
-    assert (film["width"], film["height"]) == (256, 144) and film["seconds"] == pytest.approx(15, abs=0.1)
+    assert (film["width"], film["height"]) == (512, 288) and film["seconds"] == pytest.approx(15, abs=0.1)
     assert demo.troubled() == []
     assert covered(demo.boxes()) == [], "pictures make nodes grow"
 
