@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from kling_core.continuity.report import Report
-
     from kling_core.backbone import Progress
+    from kling_core.continuity.report import Report
     from kling_core.render import Scene
 
 
