@@ -59,10 +59,11 @@ def test_mouths_that_are_late_are_told_by_how_much(film):
 
 
 def test_a_mouth_that_does_not_move_follows_nothing(film):
-    shot = film.shot(2)
+    """Before a still camera: on a still picture, a box that follows a moving one would read its own way."""
+    shot = film.shot(1)
     frames = film.frames.copy()
     frames[shot] = film.frames[shot.start]
-    assert abs(tracks(film, frames)[2, "leo"].correlation) < 0.3
+    assert abs(tracks(film, frames)[1, "leo"].correlation) < 0.3
 
 
 def test_a_face_that_is_turned_away_cannot_be_told(film):
