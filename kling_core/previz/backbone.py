@@ -43,7 +43,7 @@ _CONTEXT, _DECODE_BUDGET = 1, 512 * 2**20
 
 
 class Previz:
-    """See `backbone.Backbone`. Films come out twice the size of GRID.sizes (UPSCALE)."""
+    """See `backbone.Backbone`. Films come out UPSCALE times the size of GRID.sizes."""
 
     grid, limits, defaults, licence = GRID, LIMITS, DEFAULT_SETTINGS, "Apache-2.0"
 
