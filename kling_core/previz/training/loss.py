@@ -8,15 +8,17 @@ import torch.nn.functional as F
 from kling_core.previz.collage import with_pictures
 from kling_core.previz.transformer import PrevizTransformer, Tokens
 
-PERSON_WEIGHT, MOUTH_WEIGHT, AUDIO_WEIGHT = 1.0, 4.0, 0.3
+PERSON_WEIGHT, MOUTH_WEIGHT, AUDIO_WEIGHT = 2.0, 4.0, 0.3
+_NOISE_CENTRE, _NOISE_SPREAD = 2.0, 1.3
 _SMALLEST_SIGMA = 0.15
 _REFERENCES_DROPPED, _VIEW_DROPPED, _KEPT_LATENT = 0.12, 0.1, 0.15
 _VIEWS = torch.tensor([0] * 8 + [1] * 8 + [2] * 8 + [3] * 16)
 
 
 def noise_level(count: int, generator: torch.Generator) -> torch.Tensor:
-    """Noise levels in (0, 1), more often high than low: structure and identity are decided there."""
-    return torch.sigmoid(torch.randn(count, generator=generator) + 0.8)
+    """Noise levels in (0, 1), mostly high: films are sampled in a few steps that begin at 1, and low levels serve only
+    pictures that are given and changed a little."""
+    return torch.sigmoid(_NOISE_SPREAD * torch.randn(count, generator=generator) + _NOISE_CENTRE)
 
 
 def drop_references(batch: dict[str, torch.Tensor], generator: torch.Generator) -> None:
