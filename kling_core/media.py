@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import errno
 import io
-import os
 import re
-import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -24,6 +22,7 @@ import av
 import numpy as np
 from av.video.reformatter import VideoReformatter
 
+from kling_core.atomic import replacing
 from kling_core.errors import KlingError, Problem
 
 MAX_PICTURE_PIXELS = 64_000_000
@@ -68,11 +67,16 @@ def read_picture(path: str | Path) -> np.ndarray:
     return np.ascontiguousarray(_upright(pixels, _exif_orientation(data)))
 
 
+def require_picture_name(path: Path) -> None:
+    """Raises KlingError for a name that `write_picture` cannot write."""
+    if path.suffix.lower() not in _WRITTEN_PICTURES:
+        raise KlingError(Problem(path.name, "is no name of a picture that can be written", "End it with .png or .jpg."))
+
+
 def write_picture(path: str | Path, pixels: np.ndarray) -> None:
     """Write uint8 [H, W, 3] RGB as .png or .jpg, whichever the name says."""
     path, (height, width) = Path(path), _picture_size(pixels, 3)
-    if path.suffix.lower() not in _WRITTEN_PICTURES:
-        raise KlingError(Problem(path.name, "is no name of a picture that can be written", "End it with .png or .jpg."))
+    require_picture_name(path)
     codec, pixel_format = _WRITTEN_PICTURES[path.suffix.lower()]
     encoder = av.CodecContext.create(codec, "w")
     encoder.width, encoder.height, encoder.pix_fmt, encoder.time_base = width, height, pixel_format, Fraction(1, 1)
@@ -247,14 +251,9 @@ def _mp4(path: Path) -> Iterator[av.container.OutputContainer]:
 
 @contextmanager
 def _written(path: Path) -> Iterator[Path]:
-    """A path beside `path` to write to. It becomes `path` if all goes well, and vanishes otherwise."""
-    unfinished = path.with_name(f".{path.name[:200]}.{secrets.token_hex(4)}.part")
-    with _storage_errors(path):
-        try:
-            yield unfinished
-            os.replace(unfinished, path)
-        finally:
-            unfinished.unlink(missing_ok=True)
+    """`atomic.replacing`, with what goes wrong as KlingError."""
+    with _storage_errors(path), replacing(path) as unfinished:
+        yield unfinished
 
 
 @contextmanager

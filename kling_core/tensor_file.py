@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import uuid
 from pathlib import Path
 from typing import Any, ClassVar, NoReturn
 
@@ -18,6 +17,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as parse_tensors
 from safetensors.numpy import save as format_tensors
 
+from kling_core.atomic import replacing
 from kling_core.errors import ProblemList
 
 MAX_HEADER_BYTES, MAX_RECORD_BYTES, MAX_RECORD_DEPTH = 256 * 1024, 64 * 1024, 6
@@ -105,9 +105,9 @@ def write(path: Path, tensors: dict[str, np.ndarray], record: Record, checks: Fi
 def _read_checked(path: Path, checks: FileChecks) -> tuple[bytes, Any]:
     """The whole file and its record, after every check that needs the header only."""
     largest = 8 + MAX_HEADER_BYTES + checks.max_body
-    if not path.is_file():
-        checks.fail("does not exist or is not a file", "Check the path.")
     try:
+        if not path.is_file():
+            checks.fail("does not exist or is not a file", "Check the path.")
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
             if size > largest:
@@ -143,7 +143,7 @@ def _check_header(header: bytes, checks: FileChecks) -> tuple[int, Any]:
     text = metadata[checks.key]
     checks.check_record_size(text)
     checks.raise_if_any()
-    return body_bytes, checks.validated(_strict_json(text.encode(), "its metadata", checks))
+    return body_bytes, checks.validated(_strict_json(text.encode("utf-8", "surrogatepass"), "its metadata", checks))
 
 
 def _strict_json(text: bytes, what: str, checks: FileChecks) -> dict:
@@ -174,17 +174,11 @@ def _deeper_than(value: Any, levels: int) -> bool:
 
 
 def _write_atomically(path: Path, data: bytes, checks: FileChecks) -> None:
-    draft = path.with_name(f".{uuid.uuid4().hex}.part")
     try:
-        try:
-            with draft.open("xb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(draft, path)
-        except BaseException:
-            draft.unlink(missing_ok=True)
-            raise
+        with replacing(path) as draft, draft.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
     except OSError as error:
         checks.fail(
             f"cannot be written to {path.parent} ({error.strerror})",

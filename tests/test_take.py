@@ -120,6 +120,14 @@ def test_the_record_of_these_tests_is_a_sound_one(tmp_path):
     assert load_take(written(tmp_path, tensors(), {"kling_take": json.dumps(RECORD)})).seeds == (3,)
 
 
+@pytest.mark.parametrize("text", ["\ud800", '{"format": "\\ud800"}', json.dumps({**RECORD, "cast": {"\ud800": PRINT}})])
+def test_letters_that_no_text_can_have_are_refused(tmp_path, text):
+    header = json.dumps({"__metadata__": {"kling_take": text}}).encode()
+    path = tmp_path / "film.take.safetensors"
+    path.write_bytes(struct.pack("<Q", len(header)) + header)
+    refusal(path)
+
+
 def test_a_newer_format_asks_for_an_update(tmp_path):
     text = json.dumps({**RECORD, "format": 2})
     assert "Update Kling Core" in refusal(written(tmp_path, tensors(), {"kling_take": text}))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from kling_core.atomic import replacing
 from kling_core.errors import KlingError, Problem
 from kling_core.storyboard.script import parse_script
 from kling_core.storyboard.storyboard import Storyboard
@@ -58,16 +58,13 @@ def write_text_atomically(path: str | Path, text: str) -> None:
     Raises KlingError when the folder does not exist or nothing can be written there.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
-        os.replace(temporary, path)
+        with replacing(path) as draft:
+            draft.write_text(text, encoding="utf-8", newline="\n")
     except OSError as error:
         reason = error.strerror or str(error)
         remedy = "Choose another folder, or make room there."
         raise KlingError(Problem(str(path), f"cannot be written: {reason}", remedy)) from None
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _read_text(path: Path) -> str:
