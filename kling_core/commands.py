@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
+import secrets
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kling_core.console import ProgressBar, printable
 from kling_core.errors import KlingError, Problem, ProblemList
+
+AUTO = "auto"
+"""For --retake: whatever shots fail."""
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,12 +46,12 @@ def _job(options: argparse.Namespace) -> "Job":
     from kling_core.plan.resolve import plan as resolve
     from kling_core.previz.world import GRID, LIMITS
 
-    film = options.output or Path(options.scene.with_suffix(".mp4").name)
+    film = options.output or Path(f"{options.scene.stem}.mp4")
     take = options.take or _take_beside(film)
     earlier = options.earlier and (_take_beside(options.earlier) if _is_film(options.earlier) else options.earlier)
     problems = ProblemList()
-    sources = [path for path in (options.scene, earlier) if path]
-    problems.gather(_check_outputs, sources, film, options.sheet, options.report, take)
+    read = [*_inputs(options), *([earlier] if earlier else [])]
+    problems.gather(_check_outputs, read, film, options.sheet, options.report, take)
     given = {"first_frame": options.first_frame, "last_frame": options.last_frame}
     frames = {name: problems.gather(read_picture, path) for name, path in given.items() if path}
     called = problems.gather(cast_scene, options.scene, options.element)
@@ -79,7 +83,7 @@ def _retake(wanted: str | None, earlier: Path | None, shots: int) -> "Retake | N
     from kling_core.retakes import retake_of
     from kling_core.take import load_take
 
-    return retake_of(load_take(earlier), wanted, shots)
+    return retake_of(load_take(earlier), None if wanted == AUTO else wanted, shots)
 
 
 def render_demo(options: argparse.Namespace) -> None:
@@ -91,7 +95,8 @@ def render_demo(options: argparse.Namespace) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise _unwritable(folder, error) from None
-    written = (folder / f"demo.{suffix}" for suffix in ("mp4", "png", "json"))
+    written = [folder / f"demo.{suffix}" for suffix in ("mp4", "png", "json")]
+    _check_outputs(_inputs(options), *written)
     carry_out(Job(storyboard, cast, plan, seed, *written, steps=options.steps))
 
 
@@ -101,8 +106,11 @@ def draft_scene(options: argparse.Namespace) -> None:
     from kling_core.sound.mix import mix
     from kling_core.sound.speech import speak
 
-    _check_outputs([options.scene], options.output)
-    _, cast, plan = _planned(options)
+    problems = ProblemList()
+    problems.gather(_check_outputs, _inputs(options), options.output)
+    planned = problems.gather(_planned, options)
+    problems.raise_if_any()
+    _, cast, plan = planned
     bar = ProgressBar()
     bar.stage("speak")
     speech = speak(plan, cast)
@@ -124,8 +132,7 @@ def check_film(options: argparse.Namespace) -> None:
     from kling_core.media import read_video, write_picture
     from kling_core.sound.speech import speak
 
-    read = (options.film, *([] if options.demo else [options.scene]))
-    _check_paths(ProblemList(), read, (options.sheet,))
+    _check_outputs(_inputs(options), None, options.sheet)
     options.seed = _seeds_of(options)
     _, cast, plan = _planned_demo(options, options.seed) if options.demo else _planned(options)
     film = read_video(options.film)
@@ -194,11 +201,9 @@ def train_reader(options: argparse.Namespace) -> None:
 def _planned(options: argparse.Namespace) -> tuple["Storyboard", "Cast", "Plan"]:
     """The scene, its cast and its plan on the embedded model's grid; every mistake in all three at once."""
     from kling_core.casting_call import cast_scene
-    from kling_core.plan.resolve import plan as resolve
-    from kling_core.previz.world import GRID, LIMITS
 
     storyboard, cast, problems = cast_scene(options.scene, options.element)
-    plan = problems.gather(resolve, storyboard, cast, GRID, LIMITS, seed=getattr(options, "seed", 0))
+    plan = problems.gather(_resolved, storyboard, cast, getattr(options, "seed", 0))
     problems.raise_if_any()
     return storyboard, cast, plan
 
@@ -208,12 +213,20 @@ def _planned_demo(
 ) -> tuple["Storyboard", "Cast", "Plan"]:
     from kling_core.casting_call import recast
     from kling_core.demo import demo_cast, demo_scene
-    from kling_core.plan.resolve import plan as resolve
-    from kling_core.previz.world import GRID, LIMITS
 
     storyboard, cast = demo_scene(), recast(demo_cast(), options.element)
     cast = cast if bind else cast.unbound()
-    return storyboard, cast, resolve(storyboard, cast, GRID, LIMITS, seed=seed)
+    return storyboard, cast, _resolved(storyboard, cast, seed)
+
+
+def _resolved(storyboard: "Storyboard", cast: "Cast", seed: int | tuple[int, ...]) -> "Plan":
+    from kling_core.plan.resolve import plan as resolve
+    from kling_core.previz.world import GRID, LIMITS
+
+    if not isinstance(seed, int) and len(seed) != len(storyboard.shots):
+        what = f"has {len(seed)} shots, the scene {len(storyboard.shots)}"
+        raise KlingError(Problem("the take beside the film", what, "Give the film's own scene, or its --seed."))
+    return resolve(storyboard, cast, GRID, LIMITS, seed=seed)
 
 
 def _seeds_of(options: argparse.Namespace) -> int | tuple[int, ...]:
@@ -259,32 +272,55 @@ def _element_text(element: "Element") -> str:
 
 
 def _take_beside(film: Path) -> Path:
-    return film.with_suffix(".take.safetensors")
+    return film.parent / f"{film.stem}.take.safetensors"
 
 
 def _is_film(path: Path) -> bool:
-    return path.suffix.lower() == ".mp4"
+    return path.name.lower().endswith(".mp4")
 
 
-def _check_outputs(read: Sequence[Path], film: Path, *others: Path | None) -> None:
-    """Nothing is more annoying than a film that cannot be saved: tell before it is made."""
+def _inputs(options: argparse.Namespace) -> list[Path]:
+    """Every file that a command was told to read."""
+    given = (getattr(options, name, None) for name in ("scene", "film", "earlier", "first_frame", "last_frame"))
+    return [path for path in given if path] + [Path(pair.partition("=")[2]) for pair in options.element]
+
+
+def _check_outputs(
+    read: Sequence[Path], film: Path | None, sheet: Path | None = None, *others: Path | None
+) -> None:
+    """Nothing is more annoying than a film that cannot be saved: tell before it is made.
+
+    Raises KlingError for files that have the wrong name, cannot be written, or would replace one that is read or
+    written.
+    """
+    from kling_core.media import require_picture_name
+
     problems = ProblemList()
-    if not _is_film(film):
+    if film and not _is_film(film):
         problems.add(str(film), "is not called .mp4", "Films are mp4 files; name it so.")
-    _check_paths(problems, tuple(read), (film, *others))
-
-
-def _check_paths(problems: ProblemList, read: tuple[Path, ...], written: tuple[Path | None, ...]) -> None:
-    """Raises `problems`, with those of files that cannot be written or would replace one that is read or written."""
-    written = tuple(path for path in written if path)
+    if sheet:
+        problems.gather(require_picture_name, sheet)
+    written = [path for path in (film, sheet, *others) if path]
+    used = [path.resolve() for path in (*read, *written)]
     for path in written:
-        if not path.parent.is_dir():
-            problems.add(str(path), f"there is no folder {path.parent}", "Make it, or choose another.")
-        elif path.is_dir():
-            problems.add(str(path), "is a folder", "Give a file name.")
-        elif path.resolve() in [other.resolve() for other in (*read, *written) if other is not path]:
-            problems.add(str(path), "would be written over", "Give every file a name of its own.")
+        try:
+            if not path.parent.is_dir():
+                problems.add(str(path), f"there is no folder {path.parent}", "Make it, or choose another.")
+            elif path.is_dir():
+                problems.add(str(path), "is a folder", "Give a file name.")
+            elif used.count(path.resolve()) > 1:
+                problems.add(str(path), "would be written over", "Give every file a name of its own.")
+            else:
+                _try_to_write_in(path.parent)
+        except OSError as error:
+            problems.add(str(path), f"cannot be written: {error.strerror}", "Choose another name or folder.")
     problems.raise_if_any()
+
+
+def _try_to_write_in(folder: Path) -> None:
+    trial = folder / f".{secrets.token_hex(8)}.part"
+    trial.touch(exist_ok=False)
+    trial.unlink()
 
 
 def _unwritable(path: Path, error: OSError) -> KlingError:

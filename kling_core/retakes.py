@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from kling_core.plan.plan import Plan, PlannedShot
     from kling_core.render import Scene
 
-AUTO = "auto"
 _ANEW = "Retake that shot, too, undo the change, or render the scene anew."
 
 
@@ -99,17 +98,15 @@ class Retake:
                 problems.add(f"element @{name}", what, "Give the element of the take, or render the scene anew.")
 
 
-def retake_of(take: Take, wanted: str, shots: int) -> Retake:
-    """The Retake of shots written as in "3, 5", counted from 1, for a scene of so many shots; AUTO gives one without
+def retake_of(take: Take, wanted: str | None, shots: int) -> Retake:
+    """The Retake of shots written as in "3, 5", counted from 1, for a scene of so many shots; None gives one without
     shots, to be filled in when the take has been checked.
 
     Raises KlingError for anything else, for shots that are not there, and for a take of another number of shots.
     """
     problems = ProblemList()
-    words = [word for word in re.split(r"[\s,;]+", wanted) if word]
-    if wanted == AUTO:
-        words = []
-    elif not words or not all(re.fullmatch(r"\d{1,3}", word) for word in words):
+    words = [word for word in re.split(r"[\s,;]+", wanted or "") if word]
+    if wanted is not None and not (words and all(re.fullmatch(r"\d{1,3}", word) for word in words)):
         raise KlingError(Problem("retake", f"“{wanted[:40]}” are no numbers of shots", "Write them as in 3,5."))
     numbers = sorted({int(word) for word in words})
     for number in numbers:

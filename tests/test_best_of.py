@@ -12,7 +12,7 @@ from kling_core.filming import Job, carry_out
 from kling_core.media import read_video
 from kling_core.plan.resolve import plan as resolve
 from kling_core.previz.backbone import Previz
-from kling_core.retakes import AUTO, retake_of
+from kling_core.retakes import retake_of
 from kling_core.take import load_take
 
 CAST = small_cast("mira", "leo")
@@ -131,7 +131,7 @@ def earlier(tmp_path, judged):
 
 
 def test_the_shots_that_fail_are_retaken_with_the_takes_own_settings(tmp_path, earlier, capsys):
-    carry_out(job(tmp_path, retake_of(earlier, AUTO, 3), seed=earlier.next_seed))
+    carry_out(job(tmp_path, retake_of(earlier, None, 3), seed=earlier.next_seed))
     new = load_take(tmp_path / "film.take.safetensors")
     assert new.seeds == (51, 50, 51) and new.settings.steps == 3
     assert "shots that fail: 1, 3" in capsys.readouterr().out
@@ -139,7 +139,7 @@ def test_the_shots_that_fail_are_retaken_with_the_takes_own_settings(tmp_path, e
 
 def test_where_nothing_fails_nothing_is_made(tmp_path, earlier, judged, capsys):
     judged({50: report(1.0)})
-    carry_out(job(tmp_path, retake_of(earlier, AUTO, 3), seed=51))
+    carry_out(job(tmp_path, retake_of(earlier, None, 3), seed=51))
     assert os.listdir(tmp_path) == ["earlier"] and "nothing to retake" in capsys.readouterr().out
 
 

@@ -13,7 +13,7 @@ from kling_core.previz.backbone import Previz
 from kling_core.previz.stage.look import Look
 from kling_core.previz.stage.portraits import portraits
 from kling_core.render import render
-from kling_core.retakes import AUTO, Retake, retake_of
+from kling_core.retakes import Retake, retake_of
 from kling_core.storyboard.script import parse_script
 from kling_core.take import Take, load_take, save_take
 
@@ -130,7 +130,7 @@ def test_shots_are_counted_from_one_in_any_order(numbers, comma):
 
 
 def test_the_shots_that_fail_are_filled_in_later(take):
-    assert retake_of(take, AUTO, 3) == Retake(take, ())
+    assert retake_of(take, None, 3) == Retake(take, ())
 
 
 def test_a_change_in_a_retaken_shot_is_welcome(take):
