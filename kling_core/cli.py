@@ -69,7 +69,7 @@ def _add_render(commands: argparse._SubParsersAction) -> None:
     render.add_argument("--last-frame", type=Path, metavar="IMG", help="a picture that the film ends with")
     render.add_argument(
         "--structure", type=_fraction, metavar="S",
-        help="0 to 1: how closely the picture follows the stage's draft; default: 0, pure generation",
+        help="0 to 1: how closely the picture follows the stage's draft; default: 0, or that of the take retaken",
     )
     render.add_argument("--takes", type=_whole(1, 100), default=1, metavar="N", help="make N takes, keep the best")
     render.add_argument("--take", type=Path, metavar="FILE", help="for retakes; default: OUT.take.safetensors")
@@ -172,7 +172,8 @@ def _add_elements(parser: argparse.ArgumentParser, help: str) -> None:
 
 def _add_sampling(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=_whole(0, 2**63 - 1), metavar="N", help="default: 0; of a retake the next")
-    parser.add_argument("--steps", type=_whole(1, 100), metavar="N", help="default: what the model is made for")
+    steps = "default: what the model is made for, or those of the take retaken"
+    parser.add_argument("--steps", type=_whole(1, 100), metavar="N", help=steps)
     parser.add_argument(
         "--bind", action=argparse.BooleanOptionalAction, default=True, help="hold people to their references"
     )

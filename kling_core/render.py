@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -83,12 +83,14 @@ class Scene:
         thumbnails = ContactSheet(self.plan, self.cast)
         with _timed(self.timings, "decode" if pictures is None else "write", stage):
             write_film(film, pictures or self.pictures(), self.plan, self.sound, thumbnails, progress)
+        if take:  # at once, and never an older one beside this film
+            with suppress(OSError):
+                Path(take).unlink()
+            save_take(Take.of(self), take)
         if sheet:
             write_picture(sheet, thumbnails.draw())
         if report:
             write_text_atomically(report, report_text(self))
-        if take:
-            save_take(Take.of(self), take)
 
 
 def render(
@@ -136,13 +138,15 @@ def shoot(
     first_frame, last_frame: uint8 [H, W, 3] that the film begins and ends with. structure: 0..1, how closely the
     stage's own draft of the plan is followed, see `sampling.retake.guided_by`; the draft shows everybody as they are,
     bound or not. retake: the shots to make anew (the plan's seeds are `retake.seeds(seed)`); all others stay to the
-    bit, picture and sound. keep: what else stays. Raises KlingError where `retake` does not fit, before anything is
-    sampled.
+    bit, picture and sound. keep: what else stays. Raises KlingError for a `structure` out of its range and where
+    `retake` does not fit, before anything is made.
     """
+    from kling_core.sampling.retake import require_strength
     from kling_core.sound.speech import speak
     from kling_core.take import settled
 
     settings, timings = settings or backbone.defaults, {}
+    require_strength(structure)
     if retake:
         retake.require_fit(plan, cast, (first_frame, last_frame))
         retake.require_backbone(backbone, plan)

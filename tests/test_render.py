@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import weakref
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from kling_core.media import read_video
 from kling_core.render import render
 from kling_core.scene_report import peak_memory, scene_report
 from kling_core.storyboard.storyboard import Storyboard
+from kling_core.take import load_take
 
 CAST = small_cast("mira", "leo")
 
@@ -111,6 +113,24 @@ def test_mistakes_are_told_before_anything_is_sampled():
     with pytest.raises(KlingError, match="unknown subject @zoe"):
         render(Storyboard(shots=({"seconds": 3, "subjects": ["zoe"]},)), CAST, backbone)
     assert not backbone.asked
+
+
+def test_a_strength_that_no_guide_has_is_told_before_anything_is_spoken_or_drawn():
+    stages = []
+    for structure in (1.2, -0.1, float("nan")):
+        with pytest.raises(KlingError, match="is not between 0 and 1"):
+            render(SCENE, CAST, FakeBackbone(), structure=structure, stage=stages.append)
+    assert set(stages) == {"plan"}
+
+
+def test_a_film_never_lies_beside_the_take_of_an_older_one(scene, tmp_path):
+    film, take = tmp_path / "film.mp4", tmp_path / "film.take.safetensors"
+    with pytest.raises(KlingError, match="no folder"):
+        scene.write(film, take=take, sheet=tmp_path / "none" / "sheet.png")
+    assert load_take(take).seeds == (7, 7, 7)
+    with pytest.raises(KlingError, match="seed"):
+        replace(scene, seeds=(2**64,) * 3).write(film, take=take)
+    assert os.listdir(tmp_path) == ["film.mp4"]
 
 
 @pytest.mark.parametrize(

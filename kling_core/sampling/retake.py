@@ -109,11 +109,16 @@ def guided_by(like: Latents, video: torch.Tensor, strength: float) -> Keep:
 
     like: latents of the scene's shapes, whose values do not matter.
     """
+    require_strength(strength)
+    nothing = _nothing(like)
+    return replace(nothing, latents=Latents(video, nothing.latents.audio), video=nothing.video + strength)
+
+
+def require_strength(strength: float) -> None:
+    """Raises KlingError for a strength that no guide can have."""
     if not 0 <= strength <= 1:
         what = f"a strength of {strength:g} is not between 0 and 1"
         raise KlingError(Problem("structure", what, "Choose one there."))
-    nothing = _nothing(like)
-    return replace(nothing, latents=Latents(video, nothing.latents.audio), video=nothing.video + strength)
 
 
 def _nothing(like: Latents) -> Keep:

@@ -144,7 +144,7 @@ def test_a_shot_of_a_take_is_made_anew_and_the_others_stay(run, sample, backbone
 
 def test_a_take_and_its_shots_belong_together(sample):
     latent, _ = sample()
-    for given, shots in ((latent, ""), (None, "1"), (latent, "3"), (latent, "x")):
+    for given, shots in ((latent, ""), (None, "1"), (latent, "3"), (latent, "x"), (latent, "auto")):
         with pytest.raises(KlingError, match="take"):
             sample(take=given, retake=shots)
 
