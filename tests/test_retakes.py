@@ -15,6 +15,7 @@ from kling_core.previz.stage.portraits import portraits
 from kling_core.render import render
 from kling_core.retakes import Retake, retake_of
 from kling_core.storyboard.script import parse_script
+from kling_core.storyboard.storyboard import Line
 from kling_core.take import Take, load_take, save_take
 
 RUBY = Look(top=(0.85, 0.08, 0.1), hair=(0.9, 0.75, 0.3), hair_style="long", hat="none")
@@ -139,6 +140,16 @@ def test_a_change_in_a_retaken_shot_is_welcome(take):
         retake=retake_of(take, "2", 3),
     )
     assert scene.plan.shots[1].size == "wide"
+
+
+def test_a_line_more_in_a_retaken_shot_leaves_the_mouths_in_all_others():
+    line = Line(speaker="mira", text="Hello.")
+    before, after = (
+        render(scene, CAST, FakeBackbone(), settings=ONE_STEP) for scene in (SCENE, with_shot(0, lines=(line,)))
+    )
+    assert len(after.speech) == len(before.speech) + 1
+    for one, other in zip(before.speech, after.speech[1:]):
+        assert np.array_equal(one.samples, other.samples) and one.start == other.start
 
 
 def test_a_change_in_a_shot_that_stays_is_told(take):

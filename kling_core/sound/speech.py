@@ -115,7 +115,8 @@ def _speak_line(line: PlannedLine, actor: _Actor) -> SpokenLine:
         samples = actor.play(samples, _base_voice(speaker, base), delivery)
     else:
         name = "murmur"
-        samples = murmur(line.text, voice.pitch, line.stop - line.start, RATE, line.index, voice.formant_scale)
+        # Seeded by the shot, not by the line: a line more elsewhere leaves the mouths of a shot that stays in a retake.
+        samples = murmur(line.text, voice.pitch, line.stop - line.start, RATE, line.shot, voice.formant_scale)
         note = f"line {line.index + 1} is murmured: {note or 'nothing in it can be spoken'}"
     samples = _levelled(samples, _LEVEL + delivery.level)
     return SpokenLine(line.index, line.speaker, line.start, samples, RATE, f"{name}, {voice.pitch:.0f} Hz", note)
