@@ -26,6 +26,7 @@ from kling_core.previz.stage.renderer import Surface, View, surface, trace
 from kling_core.previz.video_vae import VideoVAE, split
 from kling_core.previz.wardrobe import Wardrobe
 from kling_core.previz.world import COLLAGE_LAYERS, COLLAGE_SCALE, GRID, PATCH, VIDEO_CHANNELS
+from kling_core.sound.envelope import REST
 
 _PORTION = 6 * GRID.frames_per_latent  # frames
 _CELLS = 2  # silhouette and lips are told to the transformer in this many cells a side of a token
@@ -265,7 +266,7 @@ class _Mouth:
     """
 
     def __init__(self, track: SubjectTrack, mouth: np.ndarray | None, view: View):
-        opening, spread = (mouth if mouth is not None else np.tile([0.0, 0.5], (view.frames, 1))).T
+        opening, spread = (mouth if mouth is not None else np.tile(REST, (view.frames, 1))).T
         metre, turned = (track.head[:, 2:] - track.head[:, :2]) / (2 * HEAD_RADIUS), np.cos(track.facing + track.gaze)
         wide = (0.05 + 0.04 * spread) * np.maximum(turned, 0.2) * metre[:, 0]
         tall = (0.016 + 0.052 * opening) * metre[:, 1]

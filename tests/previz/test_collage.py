@@ -22,6 +22,7 @@ from kling_core.previz.stage.renderer import View
 from kling_core.previz.stage.scene import draw_shot
 from kling_core.previz.video_vae import VideoVAE
 from kling_core.previz.wardrobe import Wardrobe
+from kling_core.sound.envelope import REST
 
 WIDTH, HEIGHT = 256, 144
 PEOPLE, OTHER, FIGURE, LIPS = slice(0, 3), slice(3, 6), 6, 7
@@ -40,6 +41,12 @@ def test_it_shows_each_persons_clothes_in_that_persons_box():
         chest = inside((x0, y0 + 0.45 * (y1 - y0), x1, y0 + 0.7 * (y1 - y0)), HEIGHT, WIDTH)
         colour = picture[chest].reshape(-1, 8).mean(0)
         assert colour[:3].argmax() == channel and colour[FIGURE] > 0.9
+
+
+def test_who_says_nothing_here_looks_the_same_to_the_bit_whether_or_not_they_speak_in_another_shot():
+    planned = together()
+    silent = {name: np.tile(REST, (planned.frames, 1)) for name in planned.subjects}
+    assert torch.equal(drawn(planned), drawn(planned, mouths=silent))
 
 
 def test_strangers_are_bare_mannequins():
