@@ -29,11 +29,6 @@ SECOND = slice(12, 24)
 
 
 @pytest.fixture(scope="module")
-def backbone():
-    return Previz.load(device="cpu")
-
-
-@pytest.fixture(scope="module")
 def first(backbone):
     return render(SHORT, STAGED, backbone, seed=4, settings=ONE_STEP)
 

@@ -7,7 +7,6 @@ import torch
 from kling_core.backbone import Settings
 from kling_core.elements.element import Binding, Cast, Element
 from kling_core.errors import KlingError
-from kling_core.previz.backbone import Previz
 from kling_core.previz.draft import draft
 from kling_core.previz.stage.look import Look
 from kling_core.previz.stage.portraits import portraits
@@ -23,11 +22,6 @@ SCENE = parse_script(
     ("azur",),
 )  # fmt: skip
 SETTINGS = Settings(steps=2)
-
-
-@pytest.fixture(scope="module")
-def backbone():
-    return Previz.load(device="cpu")
 
 
 @pytest.fixture(scope="module")

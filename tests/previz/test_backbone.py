@@ -38,11 +38,6 @@ STORYBOARD = Storyboard(place="studio", shots=(
 
 
 @pytest.fixture(scope="module")
-def backbone():
-    return Previz.load(device="cpu")
-
-
-@pytest.fixture(scope="module")
 def plan(backbone):
     return resolve(STORYBOARD, CAST, backbone.grid, backbone.limits, seed=4)
 
