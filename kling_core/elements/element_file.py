@@ -64,6 +64,7 @@ def save_element(element: Element, path: str | os.PathLike) -> None:
     record = _record_of(element)
     checks = _ElementChecks(f"element file {path.name}", "Build the element with `kling element build`.")
     checks.check_record(record)
+    checks.check_views(record.kind, tensors)
     checks.check_voice(tensors.get("voice"), record.voice)
     tensor_file.write(path, tensors, record, checks)
 
@@ -75,6 +76,7 @@ def load_element(path: str | os.PathLike) -> Element:
     checks = _ElementChecks(f"element file {path.name}", _REBUILD)
     tensors, record = tensor_file.read(path, checks)
     checks.check_record(record)
+    checks.check_views(record.kind, tensors)
     checks.check_voice(tensors.get("voice"), record.voice)
     checks.raise_if_any()
     voice = None
@@ -126,6 +128,13 @@ class _ElementChecks(FileChecks):
             self.report("the description contains control characters")
         if not all(len(finding) <= MAX_FINDING and is_plain_line(finding) for finding in record.findings):
             self.report(f"a finding is longer than {MAX_FINDING} characters or contains control characters")
+
+    def check_views(self, kind: str, tensors: dict[str, np.ndarray]) -> None:
+        """As intake has it: nobody can be drawn without a front, nor a place without any picture."""
+        if kind == "scene" and not tensors.keys() & _VIEW_TENSORS.keys():
+            self.report("has no picture")
+        elif kind != "scene" and "view.front" not in tensors:
+            self.report("has no front picture")
 
     def check_voice(self, samples: np.ndarray | None, record: _VoiceRecord | None) -> None:
         if (samples is None) != (record is None):

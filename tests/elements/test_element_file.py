@@ -137,7 +137,16 @@ def test_overlapping_tensors_are_refused(tmp_path):
     {"voice": np.zeros(30 * 48000 + 1, np.float32)},
 ])
 def test_tensors_that_no_element_has_are_refused(tmp_path, tensors):
-    refusal(file_with(tmp_path, tensors, voice=VOICE))
+    refusal(file_with(tmp_path, {"view.front": picture(), **tensors}, voice=VOICE if "voice" in tensors else None))
+
+
+@pytest.mark.parametrize(("kind", "tensors", "told"), [
+    ("character", {"view.back": picture()}, "has no front picture"), ("item", {"view.detail": picture()}, "no front"),
+    ("scene", {"voice": tone()}, "has no picture"),
+])
+def test_an_element_without_the_picture_that_it_is_drawn_by_is_refused(tmp_path, kind, tensors, told):
+    path = file_with(tmp_path, tensors, kind=kind, origin="stage", voice=VOICE if "voice" in tensors else None)
+    assert told in refusal(path)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, 3.0])
@@ -206,7 +215,7 @@ def test_a_flipped_byte_gives_an_element_or_a_kling_error_and_nothing_else(tmp_p
 
 @pytest.mark.parametrize("unfit", [
     {"name": "a/b"}, {"kind": "ghost"}, {"description": "x" * 101}, {"look": {"a": "x" * 70_000}},
-    {"views": {"top": picture()}}, {"views": {"front": np.zeros((4097, 2, 3), np.uint8)}},
+    {"views": {"top": picture()}}, {"views": {"back": picture()}}, {"views": {"front": np.zeros((4097, 2, 3), np.uint8)}},
     {"voice": Voice(np.full(24000, np.nan, np.float32), 24000, None)},
 ])
 def test_nothing_is_saved_that_could_not_be_loaded(tmp_path, unfit):
