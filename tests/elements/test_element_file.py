@@ -215,7 +215,8 @@ def test_a_flipped_byte_gives_an_element_or_a_kling_error_and_nothing_else(tmp_p
 
 @pytest.mark.parametrize("unfit", [
     {"name": "a/b"}, {"kind": "ghost"}, {"description": "x" * 101}, {"look": {"a": "x" * 70_000}},
-    {"views": {"top": picture()}}, {"views": {"back": picture()}}, {"views": {"front": np.zeros((4097, 2, 3), np.uint8)}},
+    {"views": {"top": picture()}}, {"views": {"back": picture()}},
+    {"views": {"front": np.zeros((4097, 2, 3), np.uint8)}},
     {"voice": Voice(np.full(24000, np.nan, np.float32), 24000, None)},
 ])
 def test_nothing_is_saved_that_could_not_be_loaded(tmp_path, unfit):
