@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from kling_core.console import ProgressBar, printable
 from kling_core.plan.report import plan_text
 from kling_core.plan.resolve import plan as resolve
+from kling_core.previz.world import LIMITS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -51,7 +52,7 @@ class Job:
         if seed == self.seed:
             return self.plan
         seeds = self.retake.seeds(seed) if self.retake else seed
-        return resolve(self.storyboard, self.cast, self.plan.grid, _limits(), seed=seeds)
+        return resolve(self.storyboard, self.cast, self.plan.grid, LIMITS, seed=seeds)
 
 
 def carry_out(job: Job) -> None:
@@ -132,7 +133,7 @@ def _of_what_fails(job: Job, backbone: "Backbone", bar: ProgressBar) -> Job:
     retake = replace(job.retake, shots=report.failed_shots)
     numbers = ", ".join(str(shot + 1) for shot in retake.shots)
     print(f"shots that fail: {numbers}" if numbers else "every shot passes: there is nothing to retake", flush=True)
-    plan = resolve(job.storyboard, job.cast, job.plan.grid, _limits(), seed=retake.seeds(job.seed))
+    plan = resolve(job.storyboard, job.cast, job.plan.grid, LIMITS, seed=retake.seeds(job.seed))
     return replace(job, retake=retake, plan=plan)
 
 
@@ -161,9 +162,3 @@ def _write(
 
 def _numbered(bar: ProgressBar, number: int, takes: int) -> Callable[[str], None]:
     return lambda name: bar.stage(f"{number}/{takes} {name}")
-
-
-def _limits():
-    from kling_core.previz.world import LIMITS
-
-    return LIMITS

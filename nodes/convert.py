@@ -102,11 +102,14 @@ def retake(latent: dict[str, Any] | None, shots: str, count: int) -> Retake | No
         raise KlingError(Problem("retake", "there is no take to make shots of anew", "Connect a VideoSampler's LATENT"))
     if not shots.strip():
         raise KlingError(Problem("take", "nobody says which of its shots to make anew", "Write them in retake: 3, 5"))
+    from kling_core.render import soundtrack
     from kling_core.retakes import retake_of
     from kling_core.take import Take
 
     held, scene = latents(latent)
-    return retake_of(replace(Take.of(scene), latents=held), shots, count)
+    asked = retake_of(Take.of(scene), shots, count)
+    sound = soundtrack(scene.backbone, scene.plan, scene.speech, held, scene.retake)
+    return replace(asked, take=replace(asked.take, latents=held, sound=sound))
 
 
 def _pair(latents: Latents) -> tuple[torch.Tensor, torch.Tensor]:

@@ -56,4 +56,5 @@ class FakeBackbone:
             yield np.full((shot.frames, height, width, 3), int(brightness), np.uint8)
 
     def decode_audio(self, latents, plan):
-        return np.full((2, plan.frames * self.grid.audio_rate // self.grid.fps), 0.01, np.float32)
+        level = 0.02 * float(latents.audio.mean())
+        return np.full((2, plan.frames * self.grid.audio_rate // self.grid.fps), level, np.float32)

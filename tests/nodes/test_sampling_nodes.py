@@ -157,12 +157,17 @@ def test_the_take_of_another_scene_is_refused(sample, backbone):
     assert "seed" not in backbone.asked
 
 
-def test_a_retake_of_a_latent_that_was_changed_keeps_the_change(sample, backbone):
-    latent, _ = sample()
+def test_a_retake_of_a_latent_that_was_changed_keeps_the_change_in_picture_and_sound(run, sample, backbone):
+    latent, plan = sample()
     video, sound = latent["samples"].unbind()
-    changed = {**latent, "samples": type(latent["samples"])([torch.ones_like(video), sound])}
-    sample(take=changed, retake="1")
+    changed = {**latent, "samples": type(latent["samples"])([torch.ones_like(video), torch.zeros_like(sound)])}
+    again, _ = sample(take=changed, retake="1")
     assert bool((backbone.asked["keep"].latents.video == 1).all())
+    first, wanted, heard = (
+        run("AudioSync", latent=each, plan=plan).args[0]["waveform"][0, :, 2 * 24000 :]
+        for each in (latent, changed, again)
+    )
+    assert torch.equal(heard, wanted) and not torch.equal(heard, first)
 
 
 def test_the_draft_guides_the_picture_with_the_strength_of_the_widget(sample, backbone):
