@@ -150,9 +150,13 @@ def build_one_element(options: argparse.Namespace) -> None:
     from kling_core.previz.stand_in import with_stand_in
 
     views = {view: path for view in VIEWS if (path := getattr(options, view))}
-    element = build_element(
-        options.name, views, voice=options.voice, kind=options.kind, description=options.description
+    problems = ProblemList()
+    read = [path for path in (*views.values(), options.voice) if path]
+    problems.gather(_check_outputs, read, None, None, options.output)
+    element = problems.gather(
+        build_element, options.name, views, voice=options.voice, kind=options.kind, description=options.description
     )
+    problems.raise_if_any()
     element = with_stand_in(element)
     if options.output:
         save_element(element, options.output)

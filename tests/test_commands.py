@@ -47,6 +47,11 @@ def test_an_element_is_never_written_over(refused, output):
     assert told == "kling: mira.element.safetensors: would be written over. Give every file a name of its own.\n"
 
 
+def test_a_picture_is_never_written_over_by_the_element_made_of_it(refused):
+    told = refused("element", "build", "cup", "--front", "first.png", "--kind", "item", "-o", "first.png")
+    assert "first.png: would be written over" in told and "300" in told, "the picture is too small, too"
+
+
 def test_a_given_frame_is_never_written_over(refused):
     told = refused("render", "scene.txt", *MIRA, "--first-frame", "first.png", "--sheet", "./first.png")
     assert "first.png: would be written over" in told
