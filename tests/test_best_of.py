@@ -150,7 +150,6 @@ def test_several_retakes_compete(tmp_path, earlier, judged):
 
 
 def test_two_real_takes_are_measured_and_the_better_one_is_kept(tmp_path, capsys):
-    pytest.importorskip("kling_core.continuity.check")
     from kling_core.demo import demo_cast
     from kling_core.previz.world import GRID, LIMITS
     from kling_core.storyboard.script import parse_script
