@@ -12,9 +12,6 @@ from typing import TYPE_CHECKING
 from kling_core.console import ProgressBar, printable
 from kling_core.errors import KlingError, Problem, ProblemList
 
-AUTO = "auto"
-"""For --retake: whatever shots fail."""
-
 if TYPE_CHECKING:
     import numpy as np
 
@@ -23,6 +20,8 @@ if TYPE_CHECKING:
     from kling_core.plan.plan import Plan
     from kling_core.retakes import Retake
     from kling_core.storyboard.storyboard import Storyboard
+
+AUTO = "auto"  # for --retake: whatever shots fail
 
 
 def print_plan(options: argparse.Namespace) -> None:
