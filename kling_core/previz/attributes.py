@@ -80,7 +80,7 @@ def _cloth(colour: Colour) -> frozenset[str]:
     chroma = max(colour) - min(colour)
     names = set()
     if chroma < _COLOURLESS + _CHROMA_BORDER:
-        names |= {_last_begun(_GREYS, max(colour) + shift) for shift in (-_GREY_BORDER, 0.0, _GREY_BORDER)}
+        names |= {_last_begun(_GREYS, max(0.0, max(colour) + shift)) for shift in (-_GREY_BORDER, 0.0, _GREY_BORDER)}
     if chroma > _COLOURLESS - _CHROMA_BORDER:
         hue = 360 * colorsys.rgb_to_hsv(*colour)[0]
         names |= {_last_begun(_HUES, (hue + shift) % 360) for shift in (-_HUE_BORDER, 0.0, _HUE_BORDER)}

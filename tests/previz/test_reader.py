@@ -42,6 +42,8 @@ def test_a_colour_on_the_border_has_both_names():
     assert names_of(Look(top=(0.1, 0.1, 0.9)))["top"] == {"blue"}
     assert names_of(Look(top=(0.3, 0.05, 0.8)))["top"] == {"blue", "purple"}
     assert names_of(Look(top=(0.9, 0.1, 0.14)))["top"] == {"red"}
+    assert names_of(Look(top=(0.02, 0.02, 0.02)))["top"] == {"black"}
+    assert names_of(Look(top=(0.99, 0.99, 0.99)))["top"] == {"white"}
 
 
 def test_what_a_hat_hides_may_be_called_either():
