@@ -21,7 +21,7 @@ from kling_core.sound.speech import SpokenLine
 from kling_core.sound.voices import CastVoice, cast_voices
 
 _SHORTEST = 0.3  # seconds of a line that nobody else talks into
-NOT_MEASURED, NO_PITCH = "others talk at the same time", "has no pitch, as a whisper"
+NOT_MEASURED, NO_PITCH = "too short, or others talk at the same time", "has no pitch, as a whisper"
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,8 @@ def measure_voices(
     speakers = dict.fromkeys(line.speaker for line in plan.lines)
     voices = cast_voices(cast, speakers)
     known = {name: listener.known(voices[name]) for name in speakers}
-    mono = sound.mean(0)
+    # Where the sound ends before the picture, there is silence.
+    mono = np.pad(sound.mean(0), (0, max(0, round(plan.seconds * rate) - sound.shape[1])))
     return tuple(_measure_line(line, mono, rate, speech, known, listener) for line in plan.lines)
 
 
@@ -109,7 +110,6 @@ def _measure_line(
     known: dict[str, np.ndarray],
     listener: Listener,
 ) -> LineVoice:
-    result = LineVoice(line.index, line.shot, line.speaker)
     spoken = next(each for each in speech if each.index == line.index)
     samples = _alone(mono, rate, spoken, speech)
     if len(samples) < _SHORTEST * rate:
@@ -118,7 +118,7 @@ def _measure_line(
         return LineVoice(line.index, line.shot, line.speaker, left_out=NO_PITCH)
     heard = listener.heard(samples, rate)
     if heard is None:
-        return result
+        return LineVoice(line.index, line.shot, line.speaker)
     distances = {name: listener.distance(heard, voice) for name, voice in known.items()}
     own = distances.pop(line.speaker)
     nearest = min(distances, key=distances.__getitem__, default=None)

@@ -39,6 +39,11 @@ def test_silence_is_nobodys_voice(film):
     assert [(line.heard, line.left_out) for line in heard(film, np.zeros_like(film.sound))] == [(None, "")] * 3
 
 
+def test_where_the_sound_ends_before_the_picture_nobody_is_heard(film):
+    lines = heard(film, film.sound[:, : 2 * RATE])
+    assert [(line.heard, line.left_out) for line in lines] == [("mira", ""), (None, ""), (None, "")]
+
+
 def test_a_line_in_which_all_talk_at_once_cannot_be_told(film):
     other = replace(film.speech[1], start=film.speech[0].start, samples=film.speech[0].samples)
     lines = measure_voices(film.sound, RATE, film.plan, film.cast, (film.speech[0], other, film.speech[2]))
