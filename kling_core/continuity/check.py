@@ -42,9 +42,9 @@ def check(
     frames: uint8 [T, H, W, 3], T as the plan has (`on_the_plans_clock` makes them so). sound: float32 [C, N] at `rate`,
     None for a silent film. speech: the plan's lines as `sound.speech.speak` speaks them, which is deterministic.
     photographic: real people instead of puppets, so faces and speakers are told by embeddings where the packages for
-    them are installed. Raises KlingError where the film cannot be of this plan.
+    them are installed. Raises KlingError where the film or the cast cannot be of this plan.
     """
-    _refuse_strangers(frames, plan)
+    _refuse_strangers(frames, plan, cast)
     frames = _at_most(frames, _WIDEST)
     listener = _listener(photographic)
     identity, error, who = _identity(frames, plan, cast, photographic)
@@ -87,10 +87,12 @@ def on_the_plans_clock(frames: np.ndarray, fps: float, plan: Plan) -> np.ndarray
     return frames[np.clip(wanted, 0, len(frames) - 1)]
 
 
-def _refuse_strangers(frames: np.ndarray, plan: Plan) -> None:
+def _refuse_strangers(frames: np.ndarray, plan: Plan, cast: Cast) -> None:
     height, width = frames.shape[1:3]
     across, down = plan.size
     problems = ProblemList()
+    for name in sorted({name for shot in plan.shots for name in shot.subjects} - set(cast.names)):
+        problems.add("cast", f"@{name} is not in it, but in the plan", "Check the film with the cast it was made with.")
     if len(frames) != plan.frames:
         problems.add("film", f"has {len(frames)} frames, its plan {plan.frames}", "Check it against its own scene.")
     if width * height > MOST_PIXELS:

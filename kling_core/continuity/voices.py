@@ -66,7 +66,7 @@ class PitchListener:
     """Median fundamental (YIN), on a scale of octaves."""
 
     name = "median pitch (YIN)"
-    error = "names 121 of 132 speakers, none wrong by more than two voices may share"
+    error = "names 121 of 132 speakers, the others are as near to two"
     alike, stranger = 0.1, 0.3  # octaves: a line is within .05 of its speaker's recording in nine cases of ten
 
     def known(self, voice: CastVoice) -> np.ndarray:

@@ -11,6 +11,7 @@ from continuity_films import sound_of, true_film, with_voices_swapped
 from kling_core.continuity.check import check, on_the_plans_clock
 from kling_core.continuity.judge import judge_identity
 from kling_core.continuity.report import MEASURES, report_text
+from kling_core.elements.element import Cast
 from kling_core.errors import KlingError
 from kling_core.sound.speech import speak
 
@@ -135,6 +136,11 @@ def test_who_is_off_fails_by_what_the_instrument_can_read():
     assert failures[0].reason == "@leo is off: hat brim, not beanie" and score == pytest.approx(0.6)
     failures, score = judge_identity((identity(0.6),), error=0.25)
     assert failures == [] and score == pytest.approx(0.8)
+
+
+def test_a_plan_of_somebody_who_is_not_cast_is_refused(film):
+    with pytest.raises(KlingError, match="@leo is not in it"):
+        checked(replace(film, cast=Cast(film.cast.bindings[:1])))
 
 
 @pytest.mark.parametrize(("frames", "told"), [(60, "is 5.00 s long, its plan 6.00 s"), (3000, "at most 180 s")])
