@@ -98,7 +98,7 @@ def _standing(drift: np.ndarray) -> dict:
 def _moving(seen: np.ndarray, shown: np.ndarray, planned: np.ndarray) -> dict:
     """Steps as in `_Background.steps`."""
     known = np.isfinite(seen[:, 0])
-    if known.mean() < _MOSTLY:
+    if known.sum() < max(1, _MOSTLY * len(known)):
         return {"left_out": TOO_PLAIN}
     seen, shown, planned = (np.cumsum(each[known], 0) for each in (seen, shown, planned))
     extent = np.ptp(shown, 0)
@@ -143,12 +143,18 @@ class _Background:
         return tuple(steps)
 
     def drift(self, first: int, last: int) -> np.ndarray:
-        """The motion of each frame of first..last against the first one, [last - first + 1, 4]."""
+        """The motion of each frame of first..last against the first one, [last - first + 1, 4].
+
+        NaN where there is no background, or one that would show no shift.
+        """
         nothing = np.zeros(4)
         drift = np.full((last - first + 1, 4), np.nan)
         for number, at in enumerate(range(first, last + 1)):
-            if not self._hidden(first, at):
-                drift[number] = self._aligned(first, at, nothing)[0]
+            if self._hidden(first, at):
+                continue
+            motion, equations = self._aligned(first, at, nothing)
+            if equations.shown(np.ones_like(equations.at))[:2].max() > _SHOWN:
+                drift[number] = motion
         return drift
 
     def _hidden(self, here: int, there: int) -> bool:

@@ -68,6 +68,14 @@ def test_a_bare_studio_cannot_be_told():
     assert {track.left_out for track in measure_camera(film.frames, film.plan)} == {TOO_PLAIN}
 
 
-def test_an_empty_picture_cannot_be_told():
-    film = shot_with("pan left")
+@pytest.mark.parametrize("move", ["pan left", "static"])
+def test_an_empty_picture_cannot_be_told(move):
+    film = shot_with(move)
     assert measure_camera(np.full_like(film.frames, 90), film.plan)[0].left_out == TOO_PLAIN
+
+
+def test_moves_that_are_too_many_for_their_shot_cannot_be_told():
+    moves = ", ".join(["pan left", "then tilt up"] + 15 * ["then pan left", "then tilt up"])
+    film = true_film(f"Place: street\nShot 1 (2s, wide, {moves}): @mira stands. Shot 2 (2s): @leo stands.", 64, 36)
+    assert len(film.plan.shots[0].camera) > film.plan.shots[0].frames
+    assert {track.left_out for track in measure_camera(film.frames, film.plan)[:-1]} == {TOO_PLAIN}
