@@ -130,7 +130,7 @@ class _Background:
         """From each frame of first..last to the next, [last - first, 4] each.
 
         The motion that is seen; the planned one as these pictures can show it; and all of the planned one. NaN where
-        there is no background.
+        there is no background, or where the one that is seen leaves none.
         """
         steps = np.full((3, last - first, 4), np.nan)
         before = np.zeros(4)
@@ -138,8 +138,9 @@ class _Background:
             if self._hidden(at, at + 1):
                 continue
             before, equations = self._aligned(at, at + 1, before)
-            planned = self._planned(at, equations.at)
-            steps[:, number] = before, equations.shown(planned), _fitted(equations.at, planned)
+            if len(equations.at):
+                planned = self._planned(at, equations.at)
+                steps[:, number] = before, equations.shown(planned), _fitted(equations.at, planned)
         return tuple(steps)
 
     def drift(self, first: int, last: int) -> np.ndarray:

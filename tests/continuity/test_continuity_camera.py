@@ -74,6 +74,14 @@ def test_an_empty_picture_cannot_be_told(move):
     assert measure_camera(np.full_like(film.frames, 90), film.plan)[0].left_out == TOO_PLAIN
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_film_that_flashes_is_measured_without_a_word():
+    film = true_film("Place: street\nShot 1 (3s, close-up, zoom out): @leo and @mira stand.", 192, 108)
+    frames = film.frames.copy()
+    frames[1::2] = 255 - frames[1::2]
+    assert measure_camera(frames, film.plan)[0].left_out == TOO_PLAIN
+
+
 def test_moves_that_are_too_many_for_their_shot_cannot_be_told():
     moves = ", ".join(["pan left", "then tilt up"] + 15 * ["then pan left", "then tilt up"])
     film = true_film(f"Place: street\nShot 1 (2s, wide, {moves}): @mira stands. Shot 2 (2s): @leo stands.", 64, 36)
