@@ -106,7 +106,7 @@ def _lip_reasons(track: LipTrack) -> Iterator[str]:
         elif track.correlation < LEAST_LIPS:
             yield f"{who} do not follow the line ({track.correlation:.2f})"
     elif track.still is not None and track.still > MOST_STILL:
-        yield f"{who} move {'beside the line' if track.speaks else 'without a line'}"
+        yield f"{who} move without a line"
 
 
 def judge_voices(lines: tuple[LineVoice, ...], listener: Listener) -> tuple[list[Failure], float | None]:

@@ -32,7 +32,8 @@ _HEAD = 0.8  # half the head's width where the mouth is, in head radii: beyond i
 # Teeth are three times as bright as lips, so a pixel in which they meet looks like teeth.
 _TEETH = 1.3
 _SKIN_AT_MOST, _LIP = 0.52, 0.66  # at sunset
-TURNED, STILL, UNHEARD = "turned away or off screen", "too short a line", "nobody speaks in the film"
+TURNED = "turned away, off screen, or in view too briefly"
+STILL, UNHEARD = "too short a line", "no mouth is seen to speak in the film"
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ def _lip_track(shot: int, subject: SubjectTrack, curve: np.ndarray, readings: np
     mouth, teeth = mouth_areas(subject.performance.expression, curve)
     shown = mouth - _TEETH * teeth
     by_lag = {lag: _correlation(readings, shown, lag) for lag in LAGS}
-    best = max(by_lag, key=by_lag.__getitem__)
+    best = max(by_lag, key=lambda lag: (by_lag[lag], -abs(lag)))
     return LipTrack(shot, name, speaks, by_lag[0], best, by_lag[best], still)
 
 

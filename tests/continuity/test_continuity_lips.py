@@ -66,6 +66,11 @@ def test_a_mouth_that_does_not_move_follows_nothing(film):
     assert abs(tracks(film, frames)[1, "leo"].correlation) < 0.3
 
 
+def test_a_black_film_is_at_no_lag(film):
+    read = tracks(film, np.zeros_like(film.frames))
+    assert {(track.correlation, track.best_lag) for track in read.values() if track.speaks} == {(0.0, 0)}
+
+
 def test_a_face_that_is_turned_away_cannot_be_told(film):
     blocking = list(film.plan.blocking)
     track = blocking[0].subjects[0]
@@ -75,5 +80,6 @@ def test_a_face_that_is_turned_away_cannot_be_told(film):
     assert measure_lips(film.frames, plan, film.speech)[0].left_out == TURNED
 
 
-def test_where_nobody_speaks_there_is_nothing_to_compare_with(film):
+def test_without_a_mouth_that_speaks_there_is_nothing_to_compare_with(film):
+    assert tracks(film, np.zeros_like(film.frames))[1, "mira"].left_out == UNHEARD
     assert {track.left_out for track in measure_lips(film.frames, film.plan, ())} == {UNHEARD}
