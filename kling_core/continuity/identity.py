@@ -36,8 +36,8 @@ class SubjectIdentity:
 
     shot: number from 0. score: 0..1, the share of attributes read as the element has them; with faces, the cosine
     similarity to the element's front view, not below 0. attributes: (wanted, read) by attribute, only what the shot can
-    show; with faces one, "face". nearest: who of the cast it looks most like, and `swapped` if that is somebody else.
-    frames: how many frames were read.
+    show; with faces one, "face". nearest: who of the cast it looks most like, and `swapped` if that is somebody else;
+    with faces, only if it is like theirs. frames: how many frames were read.
     """
 
     shot: int
@@ -90,7 +90,7 @@ def identify_look(
         for wanted in (names[subject][attribute],)
     }
     shared = [attribute for attribute in judged if all(attribute in each for each in names.values())]
-    nearest = max(names, key=lambda name: reading.likelihood(names[name], shared))
+    nearest = max(names, key=lambda name: (reading.likelihood(names[name], shared), name == subject))
     score = mean(wanted == found for wanted, found in attributes.values())
     return SubjectIdentity(shot, subject, score, attributes, nearest, nearest != subject, reading.frames)
 
@@ -132,12 +132,11 @@ def _by_face(cast: Cast, reader: FaceReader):
         if not found:
             return None
         likeness = {name: float(np.mean([face @ own for face in found])) for name, own in known.items()}
-        nearest = max(likeness, key=likeness.__getitem__)
-        same = likeness[subject] >= SAME_PERSON
-        read = subject if same else nearest if likeness[nearest] >= SAME_PERSON else "a stranger"
+        nearest = max(likeness, key=lambda name: (likeness[name], name == subject))
+        like = [name for name in (subject, nearest) if likeness[name] >= SAME_PERSON]
+        read = like[0] if like else "a stranger"
         score = min(max(likeness[subject], 0.0), 1.0)
-        return SubjectIdentity(
-            shot, subject, score, {"face": (subject, read)}, nearest, nearest != subject, len(found)
-        )  # fmt: skip
+        swapped = nearest != subject and nearest in like
+        return SubjectIdentity(shot, subject, score, {"face": (subject, read)}, nearest, swapped, len(found))
 
     return identify
