@@ -46,7 +46,7 @@ _SHOWN_BY = {
 @dataclass(frozen=True)
 class Sighting:
     """One person in one frame. frame: of the film. head, body: screen boxes (x0, y0, x1, y1), unclipped. facing:
-    radians, 0 = towards the camera. shown: the attributes that this view can show."""
+    radians, the body's, 0 = towards the camera. shown: the attributes that this view can show."""
 
     frame: int
     head: tuple[float, float, float, float]
@@ -83,7 +83,7 @@ def spread(seen: list[Sighting], count: int) -> list[Sighting]:
 def _shown(track: SubjectTrack, blocking: Blocking, size: tuple[int, int]) -> dict[str, np.ndarray]:
     """[F] bool by attribute."""
     pixels = (track.head[:, 3] - track.head[:, 1]) * size[1]
-    turned = np.degrees(np.abs(track.facing))
+    turned = np.degrees(np.arccos(np.cos(track.facing + track.gaze)))
     clear: dict[tuple, np.ndarray] = {}
     shown = {}
     for name, region in _SHOWN_BY.items():

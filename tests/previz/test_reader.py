@@ -66,6 +66,15 @@ def test_a_back_shows_no_face():
     assert {"hair style", "top"} <= shown_in(planned, away)
 
 
+def test_a_face_that_looks_aside_shows_no_eyes():
+    planned = alone(size="medium")
+    blocking = blocked(planned)
+    track = blocking.subjects[0]
+    for turned, shows in ((0.0, True), (-1.4, False), (2 * np.pi, True)):
+        aside = replace(blocking, subjects=(replace(track, gaze=turned - track.facing),))
+        assert ("eyes" in sightings(planned, aside, "red", (512, 288))[0].shown) is shows, turned
+
+
 def test_a_distant_face_shows_no_eyes():
     planned = alone(size="wide")
     small = sightings(planned, blocked(planned), "red", (128, 72))[0].shown
