@@ -40,7 +40,11 @@ class EmbeddingListener:
     def __init__(self) -> None:
         self._lstm = torch.nn.LSTM(_MELS, _SIZE, _LAYERS, batch_first=True)
         self._linear = torch.nn.Linear(_SIZE, _SIZE)
-        weights = torch.load(_weights_file(), map_location="cpu", weights_only=True)["model_state"]
+        file = _weights_file()
+        if file is None:
+            remedy = "To compare real voices, run: pip install --no-deps Resemblyzer"
+            raise KlingError(Problem("speaker embeddings", "their weights are not installed", remedy))
+        weights = torch.load(file, map_location="cpu", weights_only=True)["model_state"]
         for name, module in (("lstm.", self._lstm), ("linear.", self._linear)):
             module.load_state_dict({
                 key.removeprefix(name): value for key, value in weights.items() if key.startswith(name)
@@ -76,12 +80,11 @@ class EmbeddingListener:
 
 
 def is_installed() -> bool:
-    return util.find_spec("resemblyzer") is not None
+    return _weights_file() is not None
 
 
-def _weights_file() -> Path:
+def _weights_file() -> Path | None:
     package = util.find_spec("resemblyzer")
-    if package is None:
-        remedy = "To compare real voices, run: pip install --no-deps Resemblyzer"
-        raise KlingError(Problem("speaker embeddings", "their weights are not installed", remedy))
-    return Path(package.submodule_search_locations[0]) / "pretrained.pt"
+    folders = package and package.submodule_search_locations
+    file = Path(folders[0]) / "pretrained.pt" if folders else None
+    return file if file and file.is_file() else None

@@ -56,6 +56,13 @@ def test_a_whisper_has_no_pitch_to_be_known_by(film):
     assert measure_voices(film.sound, RATE, film.plan, film.cast, whispered)[0].left_out == NO_PITCH
 
 
+def test_a_package_of_that_name_without_weights_does_not_count(tmp_path, monkeypatch):
+    (tmp_path / "resemblyzer").mkdir()
+    (tmp_path / "resemblyzer" / "__init__.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    assert not speaker_embeddings.is_installed()
+
+
 @pytest.mark.skipif(speaker_embeddings.is_installed(), reason="Resemblyzer is here")
 def test_missing_weights_of_embeddings_are_told_with_their_remedy():
     with pytest.raises(KlingError, match="pip install --no-deps Resemblyzer"):
