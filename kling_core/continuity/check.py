@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import cv2
 import numpy as np
 
@@ -13,9 +11,6 @@ from kling_core.elements.element import Cast
 from kling_core.errors import KlingError, ProblemList
 from kling_core.plan.plan import Plan
 from kling_core.sound.speech import SpokenLine
-
-if TYPE_CHECKING:
-    from kling_core.continuity.identity import SubjectIdentity
 
 MOST_SECONDS, MOST_PIXELS = 180, 4096 * 2160
 _WIDEST = 512  # pixels: larger films are measured at this size, which shows all that the instruments use
@@ -122,7 +117,7 @@ def _listener(photographic: bool) -> voices.Listener:
 
 def _identity(
     frames: np.ndarray, plan: Plan, cast: Cast, photographic: bool
-) -> "tuple[tuple[SubjectIdentity, ...] | None, float, Instrument]":
+) -> tuple[tuple[identity.SubjectIdentity, ...] | None, float, Instrument]:
     """What was measured, None where there is no instrument; the instrument's error as a share, and its name."""
     try:
         reader = _reader(photographic)

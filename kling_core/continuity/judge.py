@@ -8,17 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from statistics import mean
-from typing import TYPE_CHECKING
 
 from kling_core.continuity.camera import CameraTrack
 from kling_core.continuity.cuts import CutReport
+from kling_core.continuity.identity import SubjectIdentity
 from kling_core.continuity.lips import LipTrack
 from kling_core.continuity.report import Failure
 from kling_core.continuity.voices import LineVoice, Listener
 from kling_core.plan.plan import Plan
-
-if TYPE_CHECKING:
-    from kling_core.continuity.identity import SubjectIdentity
 
 # A frame of the wrong shot is seen as a flash; one frame is what converting a film to another rate may cost.
 MOST_CUT_ERROR = 1
@@ -69,9 +66,7 @@ def judge_cuts(report: CutReport, plan: Plan) -> tuple[list[Failure], float]:
     return failures, right / every if every else 1.0
 
 
-def judge_identity(
-    identities: "tuple[SubjectIdentity, ...]", error: float = 0.0
-) -> tuple[list[Failure], float | None]:
+def judge_identity(identities: tuple[SubjectIdentity, ...], error: float = 0.0) -> tuple[list[Failure], float | None]:
     """Failures, and the mean score with 0 for who looks more like somebody else.
 
     error: share of attributes that the instrument misreads in true renders; scores are taken of what is left.
