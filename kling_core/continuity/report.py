@@ -109,7 +109,7 @@ def report_text(report: Report, plan: Plan) -> str:
     instruments = [f"  {each.measure:<9} {each.name:<{width}}  {each.error}" for each in report.instruments]
     scores = ", ".join(f"{measure} {score:.2f}" for measure, score in report.scores.items())
     failed = [f"  shot {one.shot + 1}: {one.reason}" for one in report.failures]
-    last = f"Take again: --retake {report.retakes}" if report.retakes else "Every shot is as planned."
+    last = f"Take again: --retake {report.retakes}" if report.retakes else "Nothing to take again."
     return "\n\n".join([
         "\n".join(shots),
         "\n".join(["Instruments, and their error on true renders:", *instruments]),

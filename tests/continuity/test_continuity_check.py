@@ -39,7 +39,7 @@ def marks(report):
 def test_a_true_film_passes_every_measure(film):
     report = checked(film)
     assert report.failures == () and report.failed_shots == () and report.score > 0.9
-    assert "Every shot is as planned." in report_text(report, film.plan)
+    assert "Nothing to take again." in report_text(report, film.plan)
 
 
 def test_a_cut_two_frames_late_is_named_at_its_shot(film):
