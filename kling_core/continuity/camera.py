@@ -79,12 +79,14 @@ def _measure_shot(frames: np.ndarray, shot: PlannedShot, blocking: Blocking) -> 
     for number, move in enumerate(moves):
         # As moves in a row share the shot in plan.camera_path.
         first, last = (round(part * (shot.frames - 1) / len(moves)) for part in (number, number + 1))
-        if shot.place in _BARE:
+        # A cut counts as right one frame early or late: the frames beside it may belong to the other shot.
+        begin, end = max(first, 1), min(last, shot.frames - 2)
+        if shot.place in _BARE or begin > end:
             result = {"left_out": TOO_PLAIN}
         elif move == "static":
-            result = _standing(background.drift(first, last))
+            result = _standing(background.drift(begin, end))
         else:
-            result = _moving(*background.steps(first, last))
+            result = _moving(*background.steps(begin, end))
         yield CameraTrack(shot.index, move, shot.start + first, shot.start + last + 1, **result)
 
 

@@ -63,6 +63,17 @@ def test_a_standing_camera_stands_and_one_that_drifts_is_told():
     assert measure_camera(frames, film.plan)[0].drift > MOST_DRIFT
 
 
+@pytest.mark.parametrize("late", [True, False])
+def test_a_cut_one_frame_off_is_no_move_of_the_camera(late):
+    film = true_film("Place: street\nShot 1 (2s, medium, static): @mira stands. Shot 2 (2s, wide, handheld): @leo "
+                     "stands. Shot 3 (2s, medium, static): @mira stands.", 192, 108)  # fmt: skip
+    frames, (_, cut, next_cut) = film.frames.copy(), (shot.start for shot in film.plan.shots)
+    for at in (cut, next_cut):
+        frames[at - (not late)] = film.frames[at - late]
+    before, sway, after = measure_camera(frames, film.plan)
+    assert max(before.drift, after.drift) < MOST_DRIFT / 4 and sway.correlation > 0.9
+
+
 def test_a_bare_studio_cannot_be_told():
     film = shot_with("pan left", "studio")
     assert {track.left_out for track in measure_camera(film.frames, film.plan)} == {TOO_PLAIN}
