@@ -22,6 +22,7 @@ from kling_core.sound.voices import CastVoice, cast_voices
 
 _SHORTEST = 0.3  # seconds of a line that nobody else talks into
 NOT_MEASURED, NO_PITCH = "too short, or others talk at the same time", "has no pitch, as a whisper"
+UNLIKE = "even as it should sound not like its speaker, as a word or two"
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ def measure_voices(
     """Every line against the voices of everybody who speaks in the scene.
 
     sound: float32 [C, N] of the film at `rate`. speech: the plan's lines as they should sound; a line in which the
-    listener finds no voice even there cannot be told.
+    listener does not find the speaker's voice even there cannot be told.
     """
     listener = listener or PitchListener()
     speakers = dict.fromkeys(line.speaker for line in plan.lines)
@@ -114,8 +115,11 @@ def _measure_line(
     samples = _alone(mono, rate, spoken, speech)
     if len(samples) < _SHORTEST * rate:
         return LineVoice(line.index, line.shot, line.speaker, left_out=NOT_MEASURED)
-    if listener.heard(spoken.samples, spoken.sample_rate) is None:
+    ideal = listener.heard(spoken.samples, spoken.sample_rate)
+    if ideal is None:
         return LineVoice(line.index, line.shot, line.speaker, left_out=NO_PITCH)
+    if listener.distance(ideal, known[line.speaker]) > listener.stranger:
+        return LineVoice(line.index, line.shot, line.speaker, left_out=UNLIKE)
     heard = listener.heard(samples, rate)
     if heard is None:
         return LineVoice(line.index, line.shot, line.speaker)

@@ -7,7 +7,7 @@ import pytest
 from continuity_films import sound_of, true_film, with_voices_swapped
 
 from kling_core.continuity import speaker_embeddings
-from kling_core.continuity.voices import NO_PITCH, NOT_MEASURED, measure_voices
+from kling_core.continuity.voices import NO_PITCH, NOT_MEASURED, UNLIKE, measure_voices
 from kling_core.errors import KlingError
 from kling_core.sound.speech import speak
 
@@ -61,6 +61,13 @@ def test_a_package_of_that_name_without_weights_does_not_count(tmp_path, monkeyp
     (tmp_path / "resemblyzer" / "__init__.py").touch()
     monkeypatch.syspath_prepend(tmp_path)
     assert not speaker_embeddings.is_installed()
+
+
+def test_a_line_that_sounds_like_nobody_even_as_spoken_cannot_be_told(film):
+    deep = np.sin(2 * np.pi * 100 * np.arange(RATE) / RATE).astype(np.float32) * 0.1  # Mira's voice is at 231 Hz
+    spoken = (replace(film.speech[0], samples=deep), *film.speech[1:])
+    lines = measure_voices(sound_of(film.plan, spoken), RATE, film.plan, film.cast, spoken)
+    assert [line.left_out for line in lines] == [UNLIKE, "", ""]
 
 
 @pytest.mark.skipif(speaker_embeddings.is_installed(), reason="Resemblyzer is here")
