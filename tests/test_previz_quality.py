@@ -12,6 +12,7 @@ from kling_core.previz.stage.look import Look
 from kling_core.previz.world import GRID, LIMITS
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+from benchmarks.previz_quality.crew import Job, film_scenes, missing
 from benchmarks.previz_quality.records import Records
 from benchmarks.previz_quality.scenes import DRIFT_EVERY, benchmark_scene
 from benchmarks.previz_quality.summary import BEGIN, END, summarise, table, write_table
@@ -63,6 +64,17 @@ def test_records_go_on_where_a_killed_run_stopped(tmp_path):
     again.add(3, record("truth", scene=3, seed=None))
     assert again.has(3, "truth", None)
     assert len(again.read(4)) == 2
+
+
+def test_only_what_is_missing_is_filmed_and_true_renders_serve_all_weights(tmp_path):
+    truths = Records(tmp_path / "truth", {"reader": "a"})
+    first, second = (Records(tmp_path / weights, {"weights": weights, "reader": "a"}) for weights in ("old", "new"))
+    truths.add(0, record("truth", seed=None))
+    first.add(0, record("film"))
+    for films, left in ((first, []), (second, ["film"])):
+        jobs = [Job("truth", None, truths), Job("film", 0, films)]
+        assert [job.what for job in missing(0, jobs)] == left
+    film_scenes(1, [Job("truth", None, truths), Job("film", 0, first)], "no such device", 1, until=0)
 
 
 def test_results_of_other_settings_are_never_mixed(tmp_path):

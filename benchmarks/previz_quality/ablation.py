@@ -6,11 +6,13 @@ from dataclasses import replace
 from statistics import mean
 from typing import Any
 
+from benchmarks.previz_quality.crew import Job
+from benchmarks.previz_quality.records import Records
 from kling_core.attention.routing import RULES, Policy, Rule, ShotRule
 from kling_core.backbone import Settings
 from kling_core.previz.backbone import POLICY
 
-_GUIDANCE, _STEPS = (1.0, 1.6, 2.5), (2, 4, 6, 8)
+_GUIDANCE, _STEPS = (1.0, 1.6, 2.5), (1, 2, 4, 6, 8)
 USUAL = "all rules"
 
 
@@ -22,6 +24,14 @@ def variants(settings: Settings) -> dict[str, tuple[Policy, Settings]]:
     found |= {f"guidance {each}": (POLICY, replace(settings, reference_guidance=each)) for each in _GUIDANCE}
     found |= {f"steps {each}": (POLICY, replace(settings, steps=each)) for each in _STEPS}
     return {name: variant for name, variant in found.items() if name == USUAL or variant != found[USUAL]}
+
+
+def ablation_jobs(settings: Settings, records: Records) -> list[Job]:
+    """A film of every scene for each variant, seed 0, measured by its people only."""
+    return [
+        Job(name, 0, records, varied, policy, people_only=True)
+        for name, (policy, varied) in variants(settings).items()
+    ]
 
 
 def _without(rule: str) -> Policy:

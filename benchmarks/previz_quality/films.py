@@ -32,13 +32,17 @@ class Prepared:
     speech: tuple[SpokenLine, ...]
 
 
+def fingerprints() -> dict[str, str]:
+    """SHA-256 of the shipped weights of the model and of the reader that judges it."""
+    files = {"weights": weights_file.SHIPPED, "reader": reader.SHIPPED}
+    return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()}
+
+
 class Studio:
-    """The shipped model and the reader that judges it, loaded once. fingerprints: SHA-256 of the weights of both."""
+    """The shipped model and the reader that judges it, loaded once."""
 
     def __init__(self, device: str):
         self.backbone, self.reader = Previz.load(device=device), reader.Reader.load()
-        files = {"weights": weights_file.SHIPPED, "reader": reader.SHIPPED}
-        self.fingerprints = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()}
 
     def prepare(self, scene: BenchmarkScene) -> Prepared:
         grid, limits = self.backbone.grid, self.backbone.limits

@@ -13,7 +13,8 @@ _CUT_TOLERANCE = 4  # frames: a latent
 
 
 def summarise(records: list[Record]) -> dict[str, Any]:
-    """Figures of the films, of their true renders (ceiling) and of the films without references (floor)."""
+    """Figures of the films, of their true renders (ceiling) and of the films without references (floor), of which only
+    the people count."""
     by = {what: [record for record in records if record["what"] == what] for what in ("film", "truth", "floor")}
     figures: dict[str, Any] = {what: _figures(found) for what, found in by.items() if found}
     if by["film"] and by["truth"]:
@@ -37,8 +38,8 @@ def _figures(records: list[Record]) -> dict[str, Any]:
             [row for record in records for row in record["halves"]], lambda row: row["what"], _before_and_after
         ),
         "cuts": _cuts(records),
-        "lips": _lips([row for record in records for row in record["lips"]]),
-        "camera": _camera([row for record in records for row in record["camera"]]),
+        "lips": _lips([row for record in records for row in record.get("lips", ())]),
+        "camera": _camera([row for record in records for row in record.get("camera", ())]),
     }
 
 
@@ -83,13 +84,13 @@ def _before_and_after(rows: list[Record]) -> dict[str, Any]:
 
 
 def _cuts(records: list[Record]) -> dict[str, Any]:
-    planned = [cut for record in records for cut in record["cuts"]]
+    planned = [cut for record in records for cut in record.get("cuts", ())]
     errors = [abs(cut["found"] - cut["planned"]) for cut in planned if cut["found"] is not None]
     return {
         "planned": len(planned),
         "within a latent": sum(error <= _CUT_TOLERANCE for error in errors),
         "exact": errors.count(0),
-        "too many": sum(len(record["too many cuts"]) for record in records),
+        "too many": sum(len(record.get("too many cuts", ())) for record in records),
     }
 
 
