@@ -1,8 +1,10 @@
 """What binding is worth, at a glance: references, the stage's draft, the film bound and not bound, from one seed.
 
-    python benchmarks/side_by_side.py [SCENE] [--element NAME=FILE]… [--seed N] [--out out/side_by_side.png]
+    python benchmarks/side_by_side.py [SCENE | --held-out N] [--element NAME=FILE]… [--seed N]
+                                      [--out out/side_by_side.png]
 
-A row a shot, from the middle of it. Without SCENE the demo scene, whose people --element recasts.
+A row a shot, from the middle of it. Without SCENE the demo scene, whose people --element recasts; --held-out takes
+scene N of the quality benchmark, with people whom training never draws.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from previz_quality.scenes import benchmark_scene
 
 from kling_core.casting_call import cast_scene, recast
 from kling_core.demo import demo_cast, demo_scene
@@ -63,11 +66,15 @@ def sheet(cast: Cast, columns: dict[str, list[np.ndarray]]) -> np.ndarray:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scene", type=Path, nargs="?")
+    parser.add_argument("--held-out", type=int, metavar="N")
     parser.add_argument("--element", action="append", default=[], metavar="NAME=FILE")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("out/side_by_side.png"))
     arguments = parser.parse_args()
-    if arguments.scene:
+    if arguments.held_out is not None:
+        held_out = benchmark_scene(arguments.held_out)
+        storyboard, cast = held_out.storyboard, recast(held_out.cast, arguments.element)
+    elif arguments.scene:
         storyboard, cast, problems = cast_scene(arguments.scene, arguments.element)
         problems.raise_if_any()
     else:
