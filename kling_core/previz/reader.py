@@ -19,7 +19,6 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from kling_core import __version__
 from kling_core.errors import KlingError, Problem
 from kling_core.previz.attributes import ATTRIBUTES, Names
 from kling_core.previz.sightings import Sighting, spread
@@ -100,7 +99,7 @@ class Reader:
         """Write atomically, in half precision."""
         tensors = {key: value.half().contiguous() for key, value in self.net.state_dict().items()}
         temporary = path.with_suffix(".tmp")
-        save_file(tensors, temporary, {"about": json.dumps({**self.about, "code": __version__})})
+        save_file(tensors, temporary, {"about": json.dumps(self.about)})
         os.replace(temporary, path)
 
     @torch.inference_mode()

@@ -10,7 +10,6 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from kling_core import __version__
 from kling_core.errors import KlingError, Problem
 from kling_core.previz.audio_codec import AudioCodec
 from kling_core.previz.transformer import Config, PrevizTransformer
@@ -26,7 +25,7 @@ def save_weights(path: Path, model: PrevizTransformer, vae: VideoVAE, codec: Aud
     tensors |= {f"vae.{key}": value for key, value in vae.state_dict().items() if not key.startswith("refiner.")}
     for name, network in (("transformer", model), ("vae.refiner", vae.refiner)):
         tensors |= _in_eight_bits({f"{name}.{key}": value for key, value in network.state_dict().items()})
-    about = {"config": model.config.to_json(), "history": history, "code": __version__}
+    about = {"config": model.config.to_json(), "history": history}
     temporary = path.with_suffix(".tmp")
     save_file(
         {key: value.detach().cpu().contiguous() for key, value in tensors.items()},

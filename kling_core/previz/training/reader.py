@@ -7,9 +7,6 @@ reads people with factor combinations that training never draws, and writes down
 from __future__ import annotations
 
 import json
-import os
-import platform
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -28,6 +25,7 @@ from kling_core.previz.sightings import Sighting, sightings
 from kling_core.previz.stage.casting import random_look
 from kling_core.previz.stage.look import Look
 from kling_core.previz.stage.scene import draw_shot
+from kling_core.previz.training import provenance
 from kling_core.previz.training.excerpts import random_shot
 from kling_core.previz.world import GRID
 from kling_core.storyboard.storyboard import PLACES, TIMES_OF_DAY
@@ -306,10 +304,9 @@ def main(minutes: float, out: str | Path, resume: bool = False) -> Path:
     samples = film(seed, started + seconds * FILM_SHARE, most=60_000, report=report)
     report(f"{len(samples)} samples in {time.monotonic() - started:.0f} s")
     steps = train(net, samples, seed, _until(started + seconds - exam), report)
-    machine = f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}"
     history = [*history, {
         "seed": seed, "sightings": len(samples), "steps": steps, "samples": steps * BATCH, "minutes": minutes,
-        "machine": f"{machine}, python {sys.version.split()[0]}",
+        "code": provenance.code(), "machine": provenance.machine(),
     }]  # fmt: skip
     reader = Reader(net, {"history": history})
     accuracy = examine(reader, shots=max(4, round(EXAM_SHOTS * exam / EXAM_SECONDS)))

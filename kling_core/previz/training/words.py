@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import random
 import time
 import zlib
@@ -23,7 +22,7 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import nn
 
-from kling_core import __version__
+from kling_core.previz.training import provenance
 from kling_core.previz.training.sentences import FIELDS, IGNORED, SentenceMaker
 from kling_core.storyboard.encoder import features
 from kling_core.storyboard.wordings import LANGUAGES
@@ -76,9 +75,9 @@ def main(out: Path, seed: int = 0, sentences: int = SENTENCES, report: Callable[
         report(f"held-out wordings, {language}: {listed}")
     network = _train(_sentences(lambda wording: True, sentences, seed), seed, report)
     about = {
-        "labels": FIELDS, "held_out_accuracy": held_out, "seed": seed, "code": __version__,
+        "labels": FIELDS, "held_out_accuracy": held_out, "seed": seed, "code": provenance.code(),
         "sentences": sentences * len(LANGUAGES), "steps": _steps(sentences * len(LANGUAGES)),
-        "machine": platform.processor() or platform.machine(), "seconds": round(time.monotonic() - started),
+        "machine": provenance.machine(), "seconds": round(time.monotonic() - started),
     }
     out.mkdir(parents=True, exist_ok=True)
     path = out / FILE_NAME
