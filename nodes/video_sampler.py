@@ -3,7 +3,7 @@ from comfy_api.latest import io
 from . import convert, host, sockets
 
 # What previz is made for. Its own module, `kling_core.previz.backbone`, is too heavy to import at start.
-STEPS, GUIDANCE = 2, 1.0
+STEPS, GUIDANCE = 1, 1.0
 
 
 class VideoSampler(io.ComfyNode):

@@ -35,9 +35,9 @@ from kling_core.sound.speech import SpokenLine
 
 GRID, LIMITS = world.GRID, world.LIMITS
 POLICY = Policy(shots=ShotRule(mode="sparse"))
-# A scene is nearly determined by its plan and its references: what sampling would add is noise, not variety.
-DEFAULT_SETTINGS = Settings(steps=2)
-_SHIFT = 2.0
+# A scene is nearly determined by its plan and its references: what more steps would add is noise, not variety.
+DEFAULT_SETTINGS = Settings(steps=1)
+SHIFT = 2.0
 # The refiner looks back one latent.
 _CONTEXT, _DECODE_BUDGET = 1, 512 * 2**20
 
@@ -105,7 +105,7 @@ class Previz:
                 progress(step, steps, self.preview(clean, plan))
 
         denoise = guided(self._predictor(conditioning, settings.steps), _scaled(settings, conditioning.strength))
-        return SOLVERS[settings.solver](denoise, start, schedule(settings.steps, _SHIFT), keep, on_step)
+        return SOLVERS[settings.solver](denoise, start, schedule(settings.steps, SHIFT), keep, on_step)
 
     def empty(self, plan: Plan) -> Latents:
         rows, columns = plan.grid.tokens_per_latent(plan.aspect)
@@ -161,18 +161,20 @@ class Previz:
     ) -> Iterator[np.ndarray]:
         """uint8 [T, H, W, 3], shot by shot and, within a shot, in pieces that fit `memory_budget` bytes."""
         width, height = self.output_size(plan)
-        # Five copies of the frames, and feature maps of 64 channels in cells of 4 x 4 pixels, in float32.
-        bytes_per_latent = width * height * (5 * 3 * plan.grid.frames_per_latent + 6 * 64 // 16) * 4
+        # Five copies of the frames, two of the collage, and feature maps of 64 channels in cells of 4 x 4 pixels, in
+        # float32.
+        layers = 5 * 3 + 2 * world.COLLAGE_LAYERS
+        bytes_per_latent = width * height * (layers * plan.grid.frames_per_latent + 6 * 64 // 16) * 4
         wardrobes, mouths = wardrobes_of(plan, cast), mouth_curves(plan, speech)
         for shot, blocking in zip(plan.shots, plan.blocking):
             of_shot = plan.shot_latents(shot)
             shot_latents = _channels_last(latents.video[of_shot.start : of_shot.stop])
             here = {name: curve[shot.start : shot.stop] for name, curve in mouths.items()}
             plate = plate_of(shot.place, shot.time_of_day)
+            collage = partial(collage_portions, blocking, wardrobes, here, plate, plan.size, world.UPSCALE)
             pieces = stream(
                 shot_latents,
-                partial(self._decode, partial(collage_portions, blocking, wardrobes, here, plate, plan.size)),
-                frames_per_latent=plan.grid.frames_per_latent,
+                partial(self._decode, collage),
                 context=_CONTEXT,
                 bytes_per_latent=bytes_per_latent,
                 memory_budget=memory_budget or _DECODE_BUDGET,
@@ -182,11 +184,11 @@ class Previz:
 
     @torch.inference_mode()
     def _decode(
-        self, collage: Callable[[int, int], Iterable[torch.Tensor]], latents: torch.Tensor, first: int
+        self, collage: Callable[[int, int], Iterable[torch.Tensor]], latents: torch.Tensor, first: int, before: int
     ) -> torch.Tensor:
-        """Frames of some latents of a shot. collage(first, count) draws portions of what belongs to them."""
-        pasted = torch.cat(list(collage(first, len(latents))))
-        frames = self.vae.decode(latents.to(self.device), pasted.to(self.device)).permute(0, 2, 3, 1)
+        """See `decode.streaming.Decode`. collage(first, count) draws portions of what belongs to some latents."""
+        pasted = torch.cat(list(collage(first, len(latents) - before)))
+        frames = self.vae.decode(latents.to(self.device), pasted.to(self.device), before).permute(0, 2, 3, 1)
         return ((frames + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).cpu()
 
     @torch.inference_mode()

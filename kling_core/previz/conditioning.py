@@ -20,6 +20,7 @@ from kling_core.previz.stage.look import Look
 from kling_core.previz.stage.portraits import portraits
 from kling_core.previz.stand_in import look_of
 from kling_core.previz.wardrobe import REFERENCE_CHANNELS, TOKENS_PER_PERSON, Wardrobe
+from kling_core.previz.world import COLLAGE_SCALE
 from kling_core.sound.envelope import REST, mouth_shape
 from kling_core.sound.speech import SpokenLine
 
@@ -122,7 +123,10 @@ def _part(
         latents,
         shot.start / plan.grid.fps,
         shot_geometry(shot.place, blocking, here, latents, rows, columns),
-        torch.cat([pasted_tokens(part) for part in collage_portions(blocking, wardrobes, here, plate, plan.size)]),
+        torch.cat([
+            pasted_tokens(part, COLLAGE_SCALE)
+            for part in collage_portions(blocking, wardrobes, here, plate, plan.size, COLLAGE_SCALE)
+        ]),
         tuple(speakers[shot.start : shot.stop]),
     )
 

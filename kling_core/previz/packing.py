@@ -26,7 +26,7 @@ class ShotPart:
     """L latents of one shot.
 
     latents: [L] numbers within the shot. start: seconds of the shot's first frame on the film's clock. pasted:
-    [L, R, C, 2048] from `collage.pasted_tokens`. speakers: who speaks in each of the 4 L frames, None for silence.
+    [L, R, C, 3584] from `collage.pasted_tokens`. speakers: who speaks in each of the 4 L frames, None for silence.
     """
 
     shot: PlannedShot
@@ -42,7 +42,7 @@ class Packed:
     """One scene, packed. `order` [Nv] lists, for each video token of the stream, its number in the parts' own order
     (shot, latent, row, column); audio rows are all speech frames, then all ambience frames, in film order.
 
-    text: [Nt]; features: [Nv, FEATURES]; pasted: [Nv, 2048]; reads: [Nv, Nt]; wears: [Nv, P]; mouth: [Nv];
+    text: [Nt]; features: [Nv, FEATURES]; pasted: [Nv, 3584]; reads: [Nv, Nt]; wears: [Nv, P]; mouth: [Nv];
     track: [Na].
     """
 

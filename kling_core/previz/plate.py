@@ -21,6 +21,8 @@ from kling_core.previz.stage.renderer import View
 
 EYE_HEIGHT = 1.3  # metres; where the picture is taken, above the middle of the place
 _SIZE = (768, 1536)
+_SAMPLES = 2  # a side of each of its pixels
+_VIEW = 256  # pixels: views are looked up at about this size at most, as the panorama shows no more
 _FAR, _SKY = 40.0, 1e4  # metres; how far the ground goes, and where everything is that has no place
 _SEAM = 4  # pixels of the other end that are repeated behind the camera, so that no seam shows there
 _KEPT = 30  # plates in memory, 4.5 MB each: every place at every hour
@@ -40,8 +42,11 @@ class Plate:
         """[F, 4, H, W] from a camera: RGB in [-1, 1] where known, else 0, and whether it is known."""
         picture = F.pad(self.panorama.float(), (_SEAM, _SEAM), mode="circular")[None]
         picture = torch.cat([(picture[:, :3] / 127.5 - 1) * (picture[:, 3:] / 255), picture[:, 3:] / 255], 1)
-        frames = [self._frame(picture, eye, rays) for eye, rays in zip(view.eye, view.directions())]
-        return torch.cat(frames)
+        coarse = view.coarser(_VIEW)
+        frames = torch.cat([self._frame(picture, eye, rays) for eye, rays in zip(coarse.eye, coarse.directions())])
+        if coarse is view:
+            return frames
+        return F.interpolate(frames, (view.height, view.width), mode="bilinear", align_corners=False)
 
     def ahead(self, half_angle: float) -> Plate:
         """The same place, known only up to `half_angle` radians to the left and right of straight ahead."""
@@ -71,7 +76,7 @@ class Plate:
 @lru_cache(_KEPT)
 def plate_of(place: str, time_of_day: str) -> Plate:
     """The stage's own picture of a place at an hour."""
-    rows, columns = _SIZE
+    rows, columns = (side * _SAMPLES for side in _SIZE)
     azimuth = ((torch.arange(columns) + 0.5) / columns * 2 - 1) * np.pi
     rise = (0.5 - (torch.arange(rows) + 0.5) / rows) * np.pi
     flat = rise.cos()[:, None]
@@ -80,6 +85,7 @@ def plate_of(place: str, time_of_day: str) -> Plate:
     )
     light = light_of(place, time_of_day)
     colour, _ = background(place, light, torch.tensor([[0.0, EYE_HEIGHT, 0.0]]), direction[None])
-    known = torch.full((1, rows, columns), 255, dtype=torch.uint8)
-    drawn = (colour[0].clamp(0, 1) * 255).round().to(torch.uint8).permute(2, 0, 1)
+    known = torch.full((1, *_SIZE), 255, dtype=torch.uint8)
+    smooth = F.avg_pool2d(colour[0].clamp(0, 1).permute(2, 0, 1), _SAMPLES)
+    drawn = (smooth * 255).round().to(torch.uint8)
     return Plate(torch.cat([drawn, known]), wall_distance(place), place)

@@ -37,13 +37,14 @@ class Refiner(nn.Module):
         self, latents: torch.Tensor, before: torch.Tensor, frames: torch.Tensor, collage: torch.Tensor
     ) -> torch.Tensor:
         """latents, before: [L, R, C, 128] each; frames: [4 L, 3, 8 R, 8 C] in [-1, 1]; collage:
-        [4 L, 8, 16 R, 16 C] -> [4 L, 3, 32 R, 32 C]."""
+        [4 L, 14, 32 R, 32 C] -> [4 L, 3, 32 R, 32 C]."""
         count, stride = len(latents), GRID.frames_per_latent
         x = self.levels[0](self.enter(torch.cat([before, latents], -1).permute(0, 3, 1, 2)))
         for number, (enlarge, level) in enumerate(zip(self.enlarge, self.levels[1:]), 2):
             x = F.pixel_shuffle(enlarge(x), 2)
             if number == len(self.levels):
-                whole = torch.cat([collage[:, :3] + collage[:, 3:6], collage[:, 6:]], 1)
+                halved = F.avg_pool2d(collage, UPSCALE // COLLAGE_SCALE)
+                whole = torch.cat([halved[:, :3] + halved[:, 3:6], halved[:, 6:]], 1)
                 fine = F.pixel_unshuffle(whole, COLLAGE_SCALE).reshape(count, -1, *x.shape[2:])
                 x = x + self.pictures(torch.cat([frames.reshape(count, stride * 3, *x.shape[2:]), fine], 1))
             x = level(x)
@@ -53,21 +54,20 @@ class Refiner(nn.Module):
 
 
 def enlarged(frames: torch.Tensor, collage: torch.Tensor) -> torch.Tensor:
-    """Small frames [T, 3, H, W] with the edges of their collage [T, 8, 2 H, 2 W] -> [T, 3, 4 H, 4 W].
+    """Small frames [T, 3, H, W] with the edges of their collage [T, 14, 4 H, 4 W] -> [T, 3, 4 H, 4 W].
 
     The fast guided filter (He and Sun 2015): around every pixel the picture is a linear function of its guide, found at
     the small size and applied at the guide's. Where the guide shows no edge it smooths, and seams with it.
     """
     guide = collage[:, :3] + collage[:, 3:6]
-    low = F.avg_pool2d(guide, COLLAGE_SCALE)
+    low = F.avg_pool2d(guide, UPSCALE)
     guide_mean, mean = _box(low), _box(frames)
     slope = (_box(low * frames) - guide_mean * mean) / (_box(low * low) - guide_mean**2 + _FLAT)
     slope, offset = (
-        F.interpolate(_box(each), scale_factor=COLLAGE_SCALE, mode="bilinear", align_corners=False)
+        F.interpolate(_box(each), scale_factor=UPSCALE, mode="bilinear", align_corners=False)
         for each in (slope, mean - slope * guide_mean)
     )
-    sharp = slope * guide + offset
-    return F.interpolate(sharp, scale_factor=UPSCALE // COLLAGE_SCALE, mode="bicubic", align_corners=False)
+    return slope * guide + offset
 
 
 def _box(picture: torch.Tensor) -> torch.Tensor:

@@ -49,11 +49,12 @@ class VideoVAE(nn.Module):
         """[T, 3, H, W] without the refiner."""
         return _join((latents * self.scale) @ self.basis.T + self.mean)
 
-    def decode(self, latents: torch.Tensor, collage: torch.Tensor) -> torch.Tensor:
-        """Latents of one shot, first to last; the first stands for what was before it, too. collage: of the same
-        frames, [T, 8, 2 H, 2 W]."""
-        before = torch.cat([latents[:1], latents[:-1]])
-        return self.refiner(latents, before, self.decode_linear(latents), collage)
+    def decode(self, latents: torch.Tensor, collage: torch.Tensor, before: int = 0) -> torch.Tensor:
+        """Frames of latents of one shot but the first `before` of them, 0 or 1, which only tell what was there before;
+        at the start of a shot, the first latent stands for that. collage: of those frames, [T, 14, 4 H, 4 W]."""
+        earlier = latents[:-1] if before else torch.cat([latents[:1], latents[:-1]])
+        latents = latents[before:]
+        return self.refiner(latents, earlier, self.decode_linear(latents), collage)
 
 
 def split(frames: torch.Tensor) -> torch.Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -13,7 +13,8 @@ from kling_core.previz.stage.portraits import BACKDROP
 from kling_core.previz.world import GRID
 
 BODY_VIEWS = ("front", "side", "back")
-BODY_SIZE, DETAIL_SIZE = (192, 96), (96, 96)  # pixels, of the pictures that the collage shows
+BODY_SIZE, DETAIL_SIZE = (192, 96), (128, 128)  # pixels, of the pictures that the collage shows
+_REACH = 12
 REFERENCE_PATCH = 16
 _TOKEN_BODY, _TOKEN_DETAIL = (64, 32), (64, 64)  # pixels, of the pictures that become reference tokens
 TOKENS_PER_PERSON = GRID.reference_tokens  # 8 for each whole figure, 16 for the face
@@ -24,12 +25,14 @@ REFERENCE_CHANNELS = 3 * REFERENCE_PATCH**2
 class Wardrobe:
     """One person's views.
 
-    body: [3, 4, 192, 96] front, side, back; detail: [4, 96, 96]; channels are RGB in [-1, 1] times alpha, and alpha.
-    tokens: [40, 768] reference tokens in [-1, 1]. known: [40] float, 0 for tokens of a view that nobody supplied.
-    In body and detail, views that nobody supplied are filled from the front.
+    body: [3, 4, 192, 96] front, side, back; detail: [4, 128, 128]; channels are RGB in [-1, 1] times alpha, and alpha.
+    Their colours go on a little beyond the person's edges, to wrap bodies that are not quite as slim; outline:
+    [3, 1, 192, 96] is 1 where the person really is. tokens: [40, 768] reference tokens in [-1, 1]. known: [40] float,
+    0 for tokens of a view that nobody supplied, which body and detail fill from the front.
     """
 
     body: torch.Tensor
+    outline: torch.Tensor
     detail: torch.Tensor
     tokens: torch.Tensor
     known: torch.Tensor
@@ -44,7 +47,8 @@ class Wardrobe:
         small = [*(_shrunk(view, _TOKEN_BODY) for view in bodies), _shrunk(face, _TOKEN_DETAIL)]
         tokens = torch.cat([_patches(view) for view in small])
         known = [float(name in whole) for name in BODY_VIEWS for _ in range(8)] + [float(detail is not None)] * 16
-        return cls(torch.stack([_cut_out(view) for view in bodies]), _cut_out(face), tokens, torch.tensor(known))
+        body, detail = _cut_out(bodies), _cut_out(face[None])
+        return cls(_continued(body), body[:, 3:], _continued(detail)[0], tokens, torch.tensor(known))
 
     def shows(self, view: str) -> bool:
         """Whether somebody supplied this view of the body."""
@@ -52,7 +56,7 @@ class Wardrobe:
 
     def faded(self, strength: float) -> Wardrobe:
         """The same pictures at a binding strength from 0 to 1."""
-        return Wardrobe(self.body * strength, self.detail * strength, self.tokens, self.known * strength)
+        return replace(self, body=self.body * strength, detail=self.detail * strength, known=self.known * strength)
 
 
 def _fit(picture: np.ndarray, size: tuple[int, int]) -> torch.Tensor:
@@ -77,7 +81,17 @@ def _patches(view: torch.Tensor) -> torch.Tensor:
     return split.permute(1, 3, 0, 2, 4).reshape(-1, channels * size * size)
 
 
-def _cut_out(view: torch.Tensor) -> torch.Tensor:
+def _cut_out(views: torch.Tensor) -> torch.Tensor:
+    """[V, 4, H, W]: the person of [V, 3, H, W] without the rim, where the backdrop shines through."""
     backdrop = torch.tensor(BACKDROP)[:, None, None] * 2 - 1
-    alpha = ((view - backdrop).abs().amax(0) / 0.12).clamp(0, 1)
-    return torch.cat([view * alpha, alpha[None]])
+    alpha = ((views - backdrop).abs().amax(1, keepdim=True) / 0.12).clamp(0, 1)
+    alpha = -F.max_pool2d(-alpha, 3, 1, 1)
+    return torch.cat([views * alpha, alpha], 1)
+
+
+def _continued(cut_out: torch.Tensor) -> torch.Tensor:
+    """Cut-outs [V, 4, H, W] with the colours of their edges carried on outwards by `_REACH` pixels."""
+    for _ in range(_REACH):
+        near = F.avg_pool2d(cut_out, 3, 1, 1)
+        cut_out = cut_out + near / near[:, 3:].clamp(min=1e-6) * (1 - cut_out[:, 3:])
+    return cut_out

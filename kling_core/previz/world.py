@@ -20,4 +20,6 @@ LIMITS = Limits(shots=6, seconds=(3.0, 15.0), elements=7, views_per_element=4, s
 UPSCALE = 4  # the decoder's pictures are this many times GRID.sizes
 VIDEO_CHANNELS = 128
 AUDIO_CHANNELS = 64
-COLLAGE_LAYERS, COLLAGE_SCALE = 8, 2  # of previz/collage.py, and its size in GRID.sizes
+# Of previz/collage.py. The transformer is told of a collage drawn this many times as large as GRID.sizes; the refiner
+# has one as large as its film.
+COLLAGE_LAYERS, COLLAGE_SCALE = 14, 2

@@ -4,6 +4,7 @@ import torch
 from kling_core.decode.streaming import stream
 from kling_core.previz.audio_codec import AudioCodec
 from kling_core.previz.video_vae import VideoVAE
+from kling_core.previz.world import COLLAGE_LAYERS
 from kling_core.sound.ambience import ambience
 
 
@@ -37,7 +38,7 @@ def test_latents_have_unit_power():
 
 @torch.no_grad()
 def test_a_decoded_frame_depends_on_no_later_frame():
-    vae, latents, collage = trained_vae(), torch.randn(3, 9, 16, 128), torch.rand(12, 8, 144, 256)
+    vae, latents, collage = trained_vae(), torch.randn(3, 9, 16, 128), torch.rand(12, COLLAGE_LAYERS, 288, 512)
     whole = vae.decode(latents, collage)
     for changed in (latents.clone(), collage.clone()):
         changed[2 * len(changed) // 3 :] += 1
@@ -48,21 +49,22 @@ def test_a_decoded_frame_depends_on_no_later_frame():
 
 @torch.no_grad()
 def test_streaming_gives_the_same_frames_for_any_budget():
-    vae, latents, collage = trained_vae(), torch.randn(6, 9, 16, 128), torch.rand(24, 8, 144, 256)
+    vae, latents, collage = trained_vae(), torch.randn(6, 9, 16, 128), torch.rand(24, COLLAGE_LAYERS, 288, 512)
     whole = vae.decode(latents, collage)
     for budget in (1, 3, 100):
         pieces = list(
             stream(
                 latents,
-                lambda piece, first: vae.decode(piece, collage[first * 4 : (first + len(piece)) * 4]),
-                frames_per_latent=4,
+                lambda piece, first, before: vae.decode(
+                    piece, collage[first * 4 : (first + len(piece) - before) * 4], before
+                ),
                 context=1,
                 bytes_per_latent=1,
                 memory_budget=budget,
             )
         )
         assert torch.allclose(torch.cat(pieces), whole, atol=1e-4)
-        assert len(pieces) == {1: 6, 3: 3, 100: 1}[budget]
+        assert len(pieces) == {1: 6, 3: 2, 100: 1}[budget]
 
 
 def test_ambience_keeps_its_spectrum_and_its_sides():

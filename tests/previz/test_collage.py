@@ -22,10 +22,11 @@ from kling_core.previz.stage.renderer import View
 from kling_core.previz.stage.scene import draw_shot
 from kling_core.previz.video_vae import VideoVAE
 from kling_core.previz.wardrobe import Wardrobe
+from kling_core.previz.world import COLLAGE_LAYERS
 from kling_core.sound.envelope import REST
 
 WIDTH, HEIGHT = 256, 144
-PEOPLE, OTHER, FIGURE, LIPS = slice(0, 3), slice(3, 6), 6, 7
+PEOPLE, OTHER, FIGURE, LIPS, NORMALS = slice(0, 3), slice(3, 6), 6, 7, slice(8, 11)
 PLATE = plate_of("studio", "day")
 
 
@@ -39,7 +40,7 @@ def test_it_shows_each_persons_clothes_in_that_persons_box():
     for track, channel in zip(blocked(planned).subjects, (0, 2)):
         x0, y0, x1, y1 = track.body[2]
         chest = inside((x0, y0 + 0.45 * (y1 - y0), x1, y0 + 0.7 * (y1 - y0)), HEIGHT, WIDTH)
-        colour = picture[chest].reshape(-1, 8).mean(0)
+        colour = picture[chest].reshape(-1, COLLAGE_LAYERS).mean(0)
         assert colour[:3].argmax() == channel and colour[FIGURE] > 0.9
 
 
@@ -59,7 +60,7 @@ def test_an_empty_shot_in_a_bare_place_is_its_plate():
     empty = drawn(shot())
     seen = PLATE.seen(View(blocked(shot()).camera, WIDTH, HEIGHT))
     assert torch.equal(empty[:, OTHER], seen[:, :3]) and empty[:, OTHER].abs().sum() > 0
-    assert empty[:, PEOPLE].abs().sum() == 0 and empty[:, FIGURE:].abs().sum() == 0
+    assert empty[:, PEOPLE].abs().sum() == 0 and empty[:, FIGURE:].abs().sum() == 0  # no feet, no footing
 
 
 def test_pictures_of_people_and_of_the_rest_never_overlap():
@@ -94,7 +95,8 @@ def test_a_face_looks_where_its_head_is_turned(turned):
     track = replace(track, yaw=yaw, facing=np.full_like(track.facing, turned), gaze=0 * track.gaze)
     wardrobe = next(iter(wardrobes().values()))
     nose = torch.zeros_like(wardrobe.detail)
-    nose[:2, :, 47:49], nose[3] = 1, 1
+    middle = nose.shape[-1] // 2
+    nose[:2, :, middle - 1 : middle + 1], nose[3] = 1, 1
     cast = {track.subject: replace(wardrobe, detail=nose, body=torch.zeros_like(wardrobe.body))}
     picture = collage(replace(blocking, subjects=(track,)), cast, {}, PLATE, WIDTH, HEIGHT)[2].numpy()
     x0, y0, x1, y1 = track.head[2] * (WIDTH, HEIGHT, WIDTH, HEIGHT)
@@ -133,6 +135,33 @@ def test_an_open_mouth_is_dark_in_the_picture_too():
     assert opened < -2 < shut
 
 
+def test_normals_look_away_from_the_middle_of_a_head():
+    planned = alone(size="close")
+    blocking = blocked(planned)
+    x0, y0, x1, y1 = blocking.subjects[0].head[2] * (WIDTH, HEIGHT, WIDTH, HEIGHT)
+    normals = drawn(planned)[2, NORMALS]
+    row = normals[:, int((y0 + y1) / 2)]
+    right = torch.from_numpy(blocking.camera.right[2]).float()
+    left_cheek, right_cheek = (right @ row[:, int(x0 + share * (x1 - x0))] for share in (0.2, 0.8))
+    assert left_cheek < -0.3 and right_cheek > 0.3
+    lengths = normals.norm(dim=0)
+    assert ((lengths < 1e-4) | ((lengths - 1).abs() < 1e-4)).all() and (lengths[0] == 0).all()
+
+
+@pytest.mark.parametrize("yaw", [0.0, 0.8, 1.6, 3.1])
+def test_clothes_have_no_rim_of_backdrop_and_no_holes(yaw):
+    """Of somebody all in black, what is light or bare in the middle comes from the edges of the pictures."""
+    black = Look(skin=(0, 0, 0), top=(0, 0, 0), trousers=(0, 0, 0), hair=(0, 0, 0), eyes=(0, 0, 0))
+    blocking = blocked(alone(size="full"))
+    track = blocking.subjects[0]
+    track = replace(track, yaw=track.yaw + yaw, facing=track.facing + yaw)
+    cast = {"red": Wardrobe.from_views(portraits(black, 384))}
+    picture = collage(replace(blocking, subjects=(track,)), cast, {}, PLATE, WIDTH, HEIGHT)[2]
+    rows, columns = inside(track.body[2], HEIGHT, WIDTH)
+    body = picture[FIGURE, rows, columns] > 0
+    assert body.float().mean() > 0.5 and picture[PEOPLE, rows, columns][:, body].mean(0).amax() < -0.5
+
+
 def test_what_stands_about_is_behind_people_and_nothing_shines_through_them():
     planned = alone(place="park", size="wide")
     cast = {"red": Wardrobe.from_views(portraits(Look(hat="brim", hat_colour=(1.0, 1.0, 1.0)), 192))}
@@ -145,19 +174,30 @@ def test_what_stands_about_is_behind_people_and_nothing_shines_through_them():
     assert (picture[:, PEOPLE] + picture[:, OTHER]).abs().max() <= 1.001
 
 
+def test_the_ground_hides_what_is_below_it():
+    """Trunks reach into the ground, so that they stand on it; nothing of them may show in front of it."""
+    planned = shot(place="park", size="wide", angle="high")
+    camera = blocked(planned).camera
+    picture = collage(blocked(planned), {}, {}, plate_of("park", "day"), WIDTH, HEIGHT)
+    drawn_by_stage = draw_shot(planned, blocked(planned), {}, {}, WIDTH, HEIGHT, supersampling=1).permute(0, 3, 1, 2)
+    away = (picture[:, OTHER] - (drawn_by_stage.float() / 127.5 - 1)).abs().amax(1)
+    below_horizon = View(camera, WIDTH, HEIGHT).ground_depth() < 40
+    assert below_horizon.float().mean() > 0.3 and (away > 0.5)[below_horizon].float().mean() < 0.01
+
+
 def test_portions_are_the_whole():
     planned = together(frames=32)
-    whole = pasted_tokens(drawn(planned))
-    portions = torch.cat(list(collage_portions(blocked(planned), wardrobes(), {}, PLATE, (128, 72))))
-    assert torch.equal(pasted_tokens(portions), whole)
-    later = torch.cat(list(collage_portions(blocked(planned), wardrobes(), {}, PLATE, (128, 72), 2, 3)))
+    whole = pasted_tokens(drawn(planned), 2)
+    portions = torch.cat(list(collage_portions(blocked(planned), wardrobes(), {}, PLATE, (128, 72), 2)))
+    assert torch.equal(pasted_tokens(portions, 2), whole)
+    later = torch.cat(list(collage_portions(blocked(planned), wardrobes(), {}, PLATE, (128, 72), 2, 2, 3)))
     assert torch.equal(later, portions[8:20])
 
 
 def test_tokens_without_pictures_have_nothing_in_the_channels_of_dress():
     vae = VideoVAE()
     vae.basis.normal_(generator=torch.Generator().manual_seed(0))
-    tokens, other = encode_pasted(pasted_tokens(drawn(together(), cast={})), vae)
+    tokens, other = encode_pasted(pasted_tokens(drawn(together(), cast={}), 2), vae)
     assert tokens.shape == (2, 9, 16, CHANNELS) and other.shape == (2, 9, 16, PICTURES)
     assert (tokens[..., :PICTURES] == 0).all() and tokens[..., PICTURES:].amax() == 1
 
@@ -169,7 +209,7 @@ def test_the_parts_of_a_collage_add_up():
     whole = canvas.clone()
     whole[:, PEOPLE] += whole[:, OTHER]
     whole[:, OTHER] = 0
-    apart, together_ = (with_pictures(*encode_pasted(pasted_tokens(each), vae)) for each in (canvas, whole))
+    apart, together_ = (with_pictures(*encode_pasted(pasted_tokens(each, 2), vae)) for each in (canvas, whole))
     assert torch.allclose(apart, together_, atol=1e-3)
-    assert torch.equal(with_pictures(*encode_pasted(pasted_tokens(canvas), vae), 0.0)[..., PICTURES:],
+    assert torch.equal(with_pictures(*encode_pasted(pasted_tokens(canvas, 2), vae), 0.0)[..., PICTURES:],
                        apart[..., PICTURES:])

@@ -15,7 +15,7 @@ def part(planned, start=0.0, speaker=None):
     latents, blocking = np.arange(2), blocked(planned)
     return ShotPart(
         planned, latents, start, shot_geometry(planned.place, blocking, {}, latents, 9, 16),
-        pasted_tokens(collage(blocking, wardrobes(), {}, plate_of(planned.place, "day"), 256, 144)),
+        pasted_tokens(collage(blocking, wardrobes(), {}, plate_of(planned.place, "day"), 256, 144), 2),
         (speaker,) * 4 + (None,) * 4,
     )
 

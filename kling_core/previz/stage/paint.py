@@ -7,10 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from kling_core.previz.stage.look import PATTERNS, Look
+from kling_core.previz.stage.look import PATTERNS, Colour, Look
 
 _WHITE, _PUPIL, _LIPS, _TEETH = (0.97, 0.97, 0.97), (0.02, 0.02, 0.02), (0.62, 0.15, 0.15), (0.96, 0.95, 0.9)
 _THROAT, _FRAME, _LASH = (0.2, 0.03, 0.05), (0.05, 0.05, 0.08), (0.12, 0.07, 0.06)
+# Where they are on a head of half height 1 that looks ahead: across from its middle, and up.
+EYES_APART, EYES_UP, BROWS_UP, MOUTH_UP = 0.36, 0.1, 0.42, -0.45
+_EYE_WIDTH, _EYE_HEIGHT = 0.17, 0.2
 _TEETH_FROM = 0.22  # half heights of the lips above their middle
 _BLINK_SECONDS = 0.22  # two to three frames at 12 fps
 
@@ -69,52 +72,62 @@ def blinks(time: np.ndarray, variation: float) -> np.ndarray:
 
 def face_colour(face: Face, point: torch.Tensor, frame: torch.Tensor, colour: torch.Tensor) -> torch.Tensor:
     """Colours [N, 3] of head points [N, 3]: eyes, brows, mouth and glasses over the skin in `colour`."""
-    front = point[:, 2] > 0
-    canvas = _Canvas(colour, front)
+    canvas = Canvas(colour, point[:, 2] > 0)
     x, y = point[:, 0], point[:, 1]
     _eyes(canvas, face, x, y, face.blink[frame])
-    _mouth(canvas, EXPRESSIONS[face.expression], x, y, *face.mouth[frame].unbind(1))
+    paint_mouth(canvas, EXPRESSIONS[face.expression], x, y, *face.mouth[frame].unbind(1))
     if face.look.glasses:
         rim = ((x.abs() - 0.36) / 0.29) ** 2 + ((y - 0.1) / 0.3) ** 2
         canvas.put(((rim < 1) & (rim > 0.5)) | ((x.abs() < 0.12) & ((y - 0.12).abs() < 0.06)), _FRAME)
     return canvas.colour
 
 
-class _Canvas:
-    """The front of a head, painted over."""
+class Canvas:
+    """The front of a head, painted over. colour: [N, 3] in [0, 1]; front: [N], where anything can be painted; light:
+    factor on every paint."""
 
-    def __init__(self, colour: torch.Tensor, front: torch.Tensor):
-        self.colour, self.front = colour, front
+    def __init__(self, colour: torch.Tensor, front: torch.Tensor, light: float = 1.0):
+        self.colour, self.front, self.light = colour, front, light
 
-    def put(self, where: torch.Tensor, paint: tuple[float, float, float]) -> None:
-        self.colour = torch.where((where & self.front)[:, None], self.colour.new_tensor(paint), self.colour)
+    def put(self, where: torch.Tensor, paint: Colour) -> None:
+        lit = self.light * self.colour.new_tensor(paint)
+        self.colour = torch.where((where & self.front)[:, None], lit, self.colour)
 
 
-def _eyes(canvas: _Canvas, face: Face, x: torch.Tensor, y: torch.Tensor, blink: torch.Tensor) -> None:
+def _eyes(canvas: Canvas, face: Face, x: torch.Tensor, y: torch.Tensor, blink: torch.Tensor) -> None:
     """Eyes between their lids, and brows."""
     look, it = face.look, EXPRESSIONS[face.expression]
-    from_eye, height = x.abs() - 0.36, 0.2 * it.eye
-    eye = (from_eye / 0.17) ** 2 + ((y - 0.1) / height) ** 2 < 1
-    upper = 0.1 + height * (1 - 2 * (it.upper + (1 - it.upper) * 0.85 * blink)) + it.tilt * from_eye
-    lower = 0.1 - height * (1 - 2 * it.lower)
-    seen = eye & (y < upper) & (y > lower)
-    canvas.put(eye, tuple(0.88 * part for part in look.skin))
-    canvas.put(seen, _WHITE)
-    iris = (from_eye**2 + (y - 0.1) ** 2) / it.iris**2
-    canvas.put(seen & (iris < 0.012), look.eyes)
-    canvas.put(seen & (iris < 0.0025), _PUPIL)
-    canvas.put(eye & ((y - upper).abs() < 0.025) & (upper < 0.1 + 0.95 * height), _LASH)
-    brow = y - 0.42 - it.brow - it.slant * from_eye
+    from_eye = x.abs() - EYES_APART
+    eye = (from_eye / _EYE_WIDTH) ** 2 + ((y - EYES_UP) / (_EYE_HEIGHT * it.eye)) ** 2 < 1
+    iris = (from_eye**2 + (y - EYES_UP) ** 2) / it.iris**2
+    canvas.put(eye, _WHITE)
+    canvas.put(eye & (iris < 0.012), look.eyes)
+    canvas.put(eye & (iris < 0.0025), _PUPIL)
+    paint_lids(canvas, it, x, y, blink, look.skin)
+    brow = y - BROWS_UP - it.brow - it.slant * from_eye
     canvas.put((from_eye.abs() < 0.19) & (brow.abs() < 0.055), tuple(0.6 * part for part in look.hair))
 
 
-def _mouth(
-    canvas: _Canvas, it: Expression, x: torch.Tensor, y: torch.Tensor, opening: torch.Tensor, spread: torch.Tensor
+def paint_lids(
+    canvas: Canvas, it: Expression, x: torch.Tensor, y: torch.Tensor, blink: torch.Tensor, skin: Colour
 ) -> None:
-    """Lips around a throat, with the upper teeth where they are far apart or a smile bares them."""
+    """Lids and lashes over the eyes at x, y [N] on the face, in head units. blink: [N], how far the lids are shut."""
+    from_eye, height = x.abs() - EYES_APART, _EYE_HEIGHT * it.eye
+    eye = (from_eye / _EYE_WIDTH) ** 2 + ((y - EYES_UP) / height) ** 2 < 1
+    upper = EYES_UP + height * (1 - 2 * (it.upper + (1 - it.upper) * 0.85 * blink)) + it.tilt * from_eye
+    lower = EYES_UP - height * (1 - 2 * it.lower)
+    canvas.put(eye & ~((y < upper) & (y > lower)), tuple(0.88 * part for part in skin))
+    canvas.put(eye & ((y - upper).abs() < 0.025) & (upper < EYES_UP + 0.95 * height), _LASH)
+
+
+def paint_mouth(
+    canvas: Canvas, it: Expression, x: torch.Tensor, y: torch.Tensor, opening: torch.Tensor, spread: torch.Tensor
+) -> None:
+    """Lips around a throat, with the upper teeth where they are far apart or a smile bares them. x, y: [N] on the face,
+    in head units; opening, spread: [N]."""
     mouth = _Mouth.of(it, opening, spread)
     across = (x / mouth.width) ** 2
-    up = (y + 0.45 - it.smile * mouth.width / (0.25 + it.width) * (across - 0.4)) / mouth.height
+    up = (y - MOUTH_UP - it.smile * mouth.width / (0.25 + it.width) * (across - 0.4)) / mouth.height
     lips = across + up**2
     canvas.put(lips < 1, _LIPS)
     throat = lips < mouth.throat

@@ -8,6 +8,7 @@ inside the part's screen box.
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,16 +49,35 @@ class View:
         def tensor(array: np.ndarray) -> torch.Tensor:
             return torch.as_tensor(array, dtype=torch.float32, device=device)
 
-        self.width, self.height, self.device = width, height, device
+        self.device = device
         self.eye, self.forward = tensor(camera.eye), tensor(camera.forward)
         scale = tensor(camera.tangent)[:, None]
         self.right, self.up = tensor(camera.right) * scale * camera.aspect, tensor(camera.up) * scale
-        self.x = (torch.arange(width, device=device) + 0.5) / width * 2 - 1
-        self.y = 1 - (torch.arange(height, device=device) + 0.5) / height * 2
+        self._set_size(width, height)
 
     @property
     def frames(self) -> int:
         return len(self.eye)
+
+    def coarser(self, longest: int) -> View:
+        """The same view with fewer pixels, about `longest` on its longer side; itself if it has no more."""
+        factor = max(self.width, self.height) // longest
+        if factor <= 1:
+            return self
+        coarse = copy.copy(self)
+        coarse._set_size(self.width // factor, self.height // factor)
+        return coarse
+
+    def _set_size(self, width: int, height: int) -> None:
+        self.width, self.height = width, height
+        self.x = (torch.arange(width, device=self.device) + 0.5) / width * 2 - 1
+        self.y = 1 - (torch.arange(height, device=self.device) + 0.5) / height * 2
+
+    def ground_depth(self) -> torch.Tensor:
+        """[F, H, W] how far along the camera's axis the ground (y = 0) is at each pixel, FAR where none is."""
+        rise = self.y[:, None] * self.up[:, 1, None, None] + self.x * self.right[:, 1, None, None]
+        rise = rise + self.forward[:, 1, None, None]
+        return torch.where(rise < 0, -self.eye[:, 1, None, None] / rise.clamp(max=-1e-6), FAR).clamp(max=FAR)
 
     def directions(self) -> torch.Tensor:
         """[F, H, W, 3] unnormalised ray directions, with 1 along the camera's axis."""

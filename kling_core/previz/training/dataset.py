@@ -34,7 +34,7 @@ class Buffer:
     Also: pasted has people's pictures only, surroundings [S, Nv, PICTURES] what the place and things add to them.
     segment [S, N] the segment of each token, visible [S, segments, segments] who sees whom (from the real routing),
     latent [S, Nv] and person [S, P] numbers. frames: uint8 [K, 8, 3, 4 H, 4 W] and
-    collages: int8 [K, 8, 8, 2 H, 2 W] (127 = 1) of the K excerpts that are kept for the refiner, `fine` their numbers.
+    collages: int8 [K, 8, 14, 4 H, 4 W] (127 = 1) of the K excerpts that are kept for the refiner, `fine` their numbers.
     """
 
     def __init__(self, cast: list[Person]):

@@ -69,7 +69,7 @@ class Person:
 def casting_call(rng: np.random.Generator, count: int, *, held_out: bool = False) -> list[Person]:
     """`count` random people with their portraits."""
     looks = [random_look(rng, held_out=held_out) for _ in range(count)]
-    return [Person(look, Wardrobe.from_views(_some(rng, portraits(look, 192)))) for look in looks]
+    return [Person(look, Wardrobe.from_views(_some(rng, portraits(look, 256)))) for look in looks]
 
 
 def _some(rng: np.random.Generator, views: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -87,7 +87,7 @@ def _some_of(rng: np.random.Generator, plate: Plate) -> Plate:
 @dataclass(frozen=True)
 class Excerpt:
     """One sample. people: numbers in the cast, at most PEOPLE. frames: uint8 [8, 3, s H, s W], in the parts' order, s
-    COLLAGE_SCALE, or UPSCALE where `collage` [8, 8, 2 H, 2 W] is kept for the refiner. speech, ambience: log-mel rows
+    COLLAGE_SCALE, or UPSCALE where `collage` [8, 14, s H, s W] is kept for the refiner. speech, ambience: log-mel rows
     [8, 320]. rows, columns: tokens of one latent."""
 
     packed: Packed
@@ -123,8 +123,8 @@ def random_excerpt(
         latents = np.array(chosen)
         at = _frames_of(latents)
         here, mouths = blocking.slice(at), {talk.speaker: talk.mouth[at]} if talk.speaker else {}
-        canvas = collage(here, wardrobes, mouths, plate, width * COLLAGE_SCALE, height * COLLAGE_SCALE)
-        part = stage_part(shot, blocking, latents, float(rng.uniform(0, 12)), talk, canvas)
+        canvas = collage(here, wardrobes, mouths, plate, width * scale, height * scale)
+        part = stage_part(shot, blocking, latents, float(rng.uniform(0, 12)), talk, pasted_tokens(canvas, scale))
         drawn = draw_shot(shot, here, looks, mouths, width * scale, height * scale, supersampling=1)
         parts.append(part)
         frames.append(drawn.permute(0, 3, 1, 2))
@@ -137,10 +137,9 @@ def random_excerpt(
 
 
 def stage_part(
-    shot: PlannedShot, blocking: Blocking, latents: np.ndarray, start: float, talk: Talk, canvas: torch.Tensor
+    shot: PlannedShot, blocking: Blocking, latents: np.ndarray, start: float, talk: Talk, pasted: torch.Tensor
 ) -> ShotPart:
-    """The chosen latents of a staged shot, whose collage is `canvas`."""
-    pasted = pasted_tokens(canvas)
+    """The chosen latents of a staged shot. pasted: their collage, by `pasted_tokens`."""
     rows, columns = pasted.shape[1:3]
     mouths = {talk.speaker: talk.mouth} if talk.speaker else {}
     speaking = talk.loud[_frames_of(latents)]

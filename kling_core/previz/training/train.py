@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import copy
 import os
-import platform
 import shutil
 import sys
 import time
@@ -20,7 +19,7 @@ import torch
 
 from kling_core.previz.audio_codec import AudioCodec
 from kling_core.previz.collage import with_pictures
-from kling_core.previz.training import loss
+from kling_core.previz.training import loss, provenance
 from kling_core.previz.training.checkpoint import load_checkpoint, save_checkpoint
 from kling_core.previz.training.dataset import Buffer, fill
 from kling_core.previz.training.muon import Muon
@@ -85,7 +84,10 @@ class Run:
             if saved:
                 saved.restore(self)
         self.seed = 1000 + len(self.history)
-        self.history.append({"seed": self.seed, "machine": _machine(device), "steps": 0, "samples": 0})
+        self.history.append({
+            "seed": self.seed, "code": provenance.code(), "machine": provenance.machine(device),
+            "steps": 0, "samples": 0,
+        })  # fmt: skip
 
     def _begin_with_shipped_weights(self) -> None:
         model, vae, self.codec, about = load_weights()
@@ -186,8 +188,3 @@ def _compiled(function: Callable) -> Callable:
     if sys.platform == "win32" or not (shutil.which("c++") or shutil.which("g++")):
         return function
     return torch.compile(function)
-
-
-def _machine(device: torch.device) -> str:
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
-    return f"{name}, {os.cpu_count()} cores, torch {torch.__version__}, python {sys.version.split()[0]}"
