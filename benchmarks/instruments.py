@@ -1,10 +1,12 @@
 """How far the instruments of `kling check` err: what they read on true renders of random scenes.
 
-    python benchmarks/instruments.py [--scenes 22] [--first 0] [--width 256] [--out FILE.json]
+    python benchmarks/instruments.py [--scenes 22] [--first 0] [--scale 2] [--aspect 16:9] [--verb talk]
+        [--out FILE.json]
 
-Every scene has six shots of two seconds with strangers (true_renders.py); eleven of them show each camera move six
-times. What these films show and sound like is exact, so whatever an instrument finds wrong is its own error. With the
-extra weights of Resemblyzer installed, the embeddings are examined as well.
+Every scene has six shots of two seconds with strangers (true_renders.py), in any aspect, with speakers at rest or
+going somewhere; eleven of them show each camera move six times. What these films show and sound like is exact, so
+whatever an instrument finds wrong is its own error. With the extra weights of Resemblyzer installed, the embeddings
+are examined as well.
 """
 
 from __future__ import annotations
@@ -22,18 +24,22 @@ from kling_core.continuity.cuts import measure_cuts
 from kling_core.continuity.lips import measure_lips
 from kling_core.continuity.speaker_embeddings import EmbeddingListener, is_installed
 from kling_core.continuity.voices import PitchListener, measure_voices
+from kling_core.previz.world import GRID
+from kling_core.storyboard.storyboard import VERBS
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scenes", type=int, default=22)
     parser.add_argument("--first", type=int, default=0, help="seed of the first scene")
-    parser.add_argument("--width", type=int, default=256)
+    parser.add_argument("--scale", type=int, default=2, help="of the grid's size")
+    parser.add_argument("--aspect", default="16:9", choices=GRID.sizes)
+    parser.add_argument("--verb", default="talk", choices=VERBS, help="what whoever speaks does")
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
     exam = Exam()
     for seed in range(arguments.first, arguments.first + arguments.scenes):
-        exam.sit(true_render(seed, arguments.width, arguments.width * 9 // 16))
+        exam.sit(true_render(seed, arguments.scale, arguments.aspect, arguments.verb))
     seeds = [arguments.first, arguments.first + arguments.scenes - 1]
     publish({"machine": describe_machine(), "seeds": seeds, **exam.result()}, arguments.out)
 

@@ -2,7 +2,8 @@
 
 A scene has six shots of two seconds with three strangers of random looks and voices: every camera move and number of
 people in turn, places, shot sizes, expressions and what listeners do at random. Its draft is what a faultless film of
-it would show, and its mix what it would sound like.
+it would show, and its mix what it would sound like. The same scene may be seen in any aspect, with its speakers at rest
+or doing something else: who walks through a tall picture covers most of it.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from kling_core.storyboard.storyboard import (
 
 NAMES = ("ana", "bo", "cem")
 BESIDE = ("stand", "nod", "hold", "wave", "sit")  # what is done by who listens
+GOING = ("walk", "ride")
 SIZES = ("wide", "medium", "close", "full")
 TEXTS = ("Look at that, over there.", "I never said so.", "We can go now, if you like.", "Nobody told me about it.")
 VOICE_SECONDS, VOICE_TEXT = 6.0, "All of us were there when it began, and most of us remember how it ended."
@@ -51,12 +53,13 @@ class TrueRender:
     sound: np.ndarray
 
 
-def true_render(seed: int, width: int = 256, height: int = 144) -> TrueRender:
-    """The scene of a seed, drawn and mixed."""
+def true_render(seed: int, scale: int = 2, aspect: str = "16:9", verb: str = "talk") -> TrueRender:
+    """The scene of a seed, drawn at `scale` times the grid's size, and mixed. verb: what its speakers do."""
     rng = np.random.default_rng([seed, 61])
     cast = Cast(tuple(Binding(_stranger(name, rng)) for name in NAMES))
-    plan = resolve(_storyboard(seed, rng), cast, GRID, LIMITS, seed=seed)
+    plan = resolve(_storyboard(seed, rng, aspect, verb), cast, GRID, LIMITS, seed=seed)
     speech = speak(plan, cast)
+    width, height = (scale * side for side in plan.size)
     frames = np.concatenate(list(draft(plan, cast, width, height, speech)))
     fps, rate = plan.grid.fps, plan.grid.audio_rate
     beds = [
@@ -72,15 +75,15 @@ def _stranger(name: str, rng: np.random.Generator) -> Element:
     return Element(name, views=portraits(look, 256), voice=voice, origin="stage", look=look.to_json())
 
 
-def _storyboard(seed: int, rng: np.random.Generator) -> Storyboard:
+def _storyboard(seed: int, rng: np.random.Generator, aspect: str, verb: str) -> Storyboard:
     """Six of the moves in turn, so that eleven scenes show each six times; every other scene stays in one place."""
     shots, places = [], [str(place) for place in rng.choice(PLACES, 6)]
     for number in range(6):
         turn = 6 * seed + number
         subjects = tuple(rng.permutation(NAMES)[: 1 + turn % 2].tolist())
-        # A camera that follows needs somebody to walk.
+        # A camera that follows needs somebody who goes.
         kind = MOVE_KINDS[turn % len(MOVE_KINDS)]
-        verbs = ("walk" if kind == "follow" else "talk", str(rng.choice(BESIDE)))
+        verbs = ("walk" if kind == "follow" and verb not in GOING else verb, str(rng.choice(BESIDE)))
         directions = {"dolly": ("in", "out"), "zoom": ("in", "out"), "pedestal": ("up", "down"), "tilt": ("up", "down"),
                       "roll": ("clockwise", "counterclockwise")}
         sideways = ("left", "right") if kind in ("truck", "pan", "orbit") else None
@@ -89,13 +92,13 @@ def _storyboard(seed: int, rng: np.random.Generator) -> Storyboard:
             seconds=2, size=str(rng.choice(SIZES)), subjects=subjects,
             actions=tuple(
                 Action(
-                    subject=subject, verb=verb, expression=str(rng.choice(EXPRESSIONS)),
-                    toward=str(rng.choice(["left", "right"])) if verb == "walk" else None,
+                    subject=subject, verb=done, expression=str(rng.choice(EXPRESSIONS)),
+                    toward=str(rng.choice(["left", "right"])) if done in GOING else None,
                 )
-                for subject, verb in zip(subjects, verbs)
+                for subject, done in zip(subjects, verbs)
             ),
             camera=(CameraMove(kind=kind, direction=ways and str(rng.choice(ways))),),
             lines=(Line(speaker=subjects[0], text=str(rng.choice(TEXTS))),),
             place=places[number * (seed % 2)], time_of_day=str(rng.choice(["day", "sunset"])),
         ))
-    return Storyboard(title=f"True render {seed}", shots=tuple(shots))
+    return Storyboard(title=f"True render {seed}", aspect=aspect, shots=tuple(shots))
