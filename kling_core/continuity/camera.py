@@ -23,23 +23,27 @@ from kling_core.plan.plan import Plan, PlannedShot
 
 INSTRUMENT = "direct alignment of the background (Lucas-Kanade)"
 TOO_PLAIN = "the background shows too little of this move"
-_HEIGHT = 72  # pixels of the finest level; the coarsest has a quarter of them
+_SIDE = 96  # pixels of a square finest level, and as many in any other shape; the coarsest has a quarter of them
 _ROUNDS = 3, 5, 8  # on the finest level and the coarser ones
 _CLOSE_ENOUGH = 2e-4  # heights of the picture that a further round changes
 _NOISE = 3.0  # 8-bit levels that differ without any motion
+_ASTRAY = 20.0  # 8-bit levels that tell that a pixel is not what another one was
+_CLEARLY = 1.1  # times the pixels that follow the guess must follow another motion, or it is none
 _REACH = 0.3  # heights of the picture: no camera goes farther from one frame to the next
 _MOSTLY = 0.5  # of a move's frames must show it
-_FEWEST = 0.08  # share of the picture that must be background
+_FEWEST = 0.12  # share of the picture that must be background and follow the motion
 _LEAST = 0.008  # heights of the picture: what moves less over a whole move is not told
 _PART = 0.3  # of the largest of the four motions of a move: the smaller ones are not held against the plan
 _SHOWN = 0.25  # share of a move that the picture must be able to show
 # Metres from the middle of the set to what closes the view: houses, walls and trees, or a horizon.
 _BARE = ("studio",)  # its only mark is the shadow, which goes with whoever casts it
 _WALL, _OPEN = 6.0, {"beach": 40.0, "road": 40.0}
-_MARGIN, _WIDE_MARGIN = 1.3, 2.2  # half widths of bodies that are kept clear, for arms at rest and for others
+# Half widths of bodies that are kept clear: arms that swing, a bicycle, arms at rest, and those that may be anywhere.
+_GOING, _WIDE_MARGIN = {"walk": 1.6, "ride": 2.4}, 2.2
+_MARGINS = {**_GOING, **dict.fromkeys(("stand", "talk", "nod", "sit", "turn"), 1.3)}
+_SHADOW = np.array([(-1.0, 0, -1.0), (1.0, 0, -1.0), (1.0, 0, 1.0), (-1.0, 0, 1.0)])  # metres around a foot
 _TALLEST = 1.15  # times the nominal height, with hat or bun
 _TRUNK = 2.6, 0.2  # metres, height and radius of what somebody passes behind
-_AT_REST = ("stand", "talk", "nod", "sit", "turn")
 
 
 @dataclass(frozen=True)
@@ -122,7 +126,8 @@ class _Background:
     """
 
     def __init__(self, frames: np.ndarray, shot: PlannedShot, blocking: Blocking):
-        self.size = round(_HEIGHT * frames.shape[2] / frames.shape[1]), _HEIGHT
+        height, width = frames.shape[1:3]
+        self.size = tuple(round(_SIDE * side / np.sqrt(width * height)) for side in (width, height))
         self.camera = blocking.camera
         self.wall = _OPEN.get(shot.place, _WALL)
         self.grey = [_pyramid(frame, self.size) for frame in frames]
@@ -139,10 +144,10 @@ class _Background:
         for number, at in enumerate(range(first, last)):
             if self._hidden(at, at + 1):
                 continue
-            before, equations = self._aligned(at, at + 1, before)
-            if len(equations.at):
-                planned = self._planned(at, equations.at)
-                steps[:, number] = before, equations.shown(planned), _fitted(equations.at, planned)
+            motion, equations = self._aligned(at, at + 1, before)
+            if self._trusts(equations):
+                before, planned = motion, self._planned(at, equations.at)
+                steps[:, number] = motion, equations.shown(planned), _fitted(equations.at, planned)
         return tuple(steps)
 
     def drift(self, first: int, last: int) -> np.ndarray:
@@ -156,12 +161,15 @@ class _Background:
             if self._hidden(first, at):
                 continue
             motion, equations = self._aligned(first, at, nothing)
-            if equations.shown(np.ones_like(equations.at))[:2].max() > _SHOWN:
+            if self._trusts(equations) and equations.shown(np.ones_like(equations.at))[:2].max() > _SHOWN:
                 drift[number] = motion
         return drift
 
     def _hidden(self, here: int, there: int) -> bool:
         return (self.free[here] & self.free[there]).mean() < _FEWEST
+
+    def _trusts(self, equations: "_Equations") -> bool:
+        return equations.following > max(_FEWEST * self.free[0].size, _MOSTLY * len(equations.at))
 
     def _aligned(self, here: int, there: int, guess: np.ndarray) -> "tuple[np.ndarray, _Equations]":
         """The motion [4] that leads from one frame to another, and the last equations for it."""
@@ -176,7 +184,8 @@ class _Background:
             free = [cv2.resize(self.free[at], size, interpolation=cv2.INTER_NEAREST) for at in (here, there)]
             if motion is None:
                 # The step before is a good guess in a smooth move, and none where a film is made in pieces.
-                motion = min((guess, _shift(*pictures, *free)), key=lambda each: equations(each).error)
+                shift = _shift(*pictures, *free)
+                motion = shift if equations(shift).explain_more_than(equations(guess)) else guess
             for _ in range(_ROUNDS[level]):
                 change = equations(motion).solve()
                 motion = np.clip(motion + change, -_REACH, _REACH)
@@ -228,8 +237,14 @@ class _Equations:
         return cls(at, slope, rest, weight)
 
     @property
-    def error(self) -> float:
-        return float(np.minimum(np.abs(self.rest), 40).mean()) if len(self.rest) else np.inf
+    def following(self) -> float:
+        """How many pixels the motion explains."""
+        return float(_alike(self.rest).sum())
+
+    def explain_more_than(self, other: "_Equations") -> bool:
+        """Whether in number, which misleads where a motion brings more into view, and in share, where it leaves few."""
+        mine, others = self.following, other.following
+        return mine > _CLEARLY * others and mine * len(other.at) > others * len(self.at)
 
     def solve(self) -> np.ndarray:
         return self._fitted(self.rest)
@@ -262,18 +277,20 @@ def _fitted(at: np.ndarray, moved: np.ndarray) -> np.ndarray:
 def _shift(here: np.ndarray, there: np.ndarray, free: np.ndarray, free_there: np.ndarray) -> np.ndarray:
     """The motion [4] by whole pixels, without growth or turn, that leaves the least difference."""
     reach = int(_REACH * len(here))
-    best, motion = np.inf, np.zeros(4)
+    best, motion = 0.0, np.zeros(4)
     for down, right in product(range(-reach // 2, reach // 2 + 1), range(-reach, reach + 1)):
         rows, rows_there = _overlap(down, here.shape[0])
         columns, columns_there = _overlap(right, here.shape[1])
         both = free[rows, columns] & free_there[rows_there, columns_there]
-        seen = both.sum()
-        if seen < _FEWEST * here.size / 2:
-            continue
-        error = (np.abs(here[rows, columns] - there[rows_there, columns_there]) * both).sum() / seen
-        if error < best:
-            best, motion = error, np.array([right, down, 0.0, 0.0]) / len(here)
+        following = (_alike(here[rows, columns] - there[rows_there, columns_there]) * both).sum()
+        if following > best:
+            best, motion = following, np.array([right, down, 0.0, 0.0]) / len(here)
     return motion
+
+
+def _alike(difference: np.ndarray) -> np.ndarray:
+    """1 for pixels without difference, 0 for those that show something else."""
+    return np.maximum(1 - np.abs(difference) / _ASTRAY, 0)
 
 
 def _overlap(step: int, size: int) -> tuple[slice, slice]:
@@ -303,12 +320,14 @@ def _pyramid(frame: np.ndarray, size: tuple[int, int]) -> list[np.ndarray]:
 
 
 def _free(blocking: Blocking, at: int, size: tuple[int, int]) -> np.ndarray:
-    """Mask uint8 [H, W], 1 where no body and no occluder is in frame `at`."""
+    """Mask uint8 [H, W], 1 where no body, no shadow that goes along and no occluder is in frame `at`."""
     free = np.ones(size[::-1], np.uint8)
     camera = blocking.camera.slice(slice(at, at + 1))
     for track in blocking.subjects:
-        margin = _MARGIN if track.performance.verb in _AT_REST else _WIDE_MARGIN
-        _cover(free, camera, track.position[at], BODY_HEIGHT * _TALLEST, BODY_RADIUS * margin)
+        if track.performance.verb in _GOING:
+            _fill(free, camera.slice(np.zeros(4, int)).project(track.position[at] + _SHADOW)[0] * size)
+        radius = BODY_RADIUS * _MARGINS.get(track.performance.verb, _WIDE_MARGIN)
+        _cover(free, camera, track.position[at], BODY_HEIGHT * _TALLEST, radius)
     for track in blocking.occluders:
         _cover(free, camera, track.position, *_TRUNK)
     return free
@@ -323,7 +342,10 @@ def _cover(free: np.ndarray, camera: CameraPath, foot: np.ndarray, tall: float, 
     (bottom, top), half = (end[0] * size for end in ends), radius * scales[1][0, 1] * size[1]
     along = (top - bottom) / max(np.linalg.norm(top - bottom), 1e-6)
     across = np.array([-along[1], along[0]]) * half
-    corners = [bottom + across, bottom - across, top - across, top + across]
+    _fill(free, [bottom + across, bottom - across, top - across, top + across])
+
+
+def _fill(free: np.ndarray, corners: list[np.ndarray] | np.ndarray) -> None:
     cv2.fillConvexPoly(free, np.clip(np.round(corners), -4000, 4000).astype(np.int32), 0)
 
 

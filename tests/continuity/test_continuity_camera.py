@@ -63,6 +63,21 @@ def test_a_standing_camera_stands_and_one_that_drifts_is_told():
     assert measure_camera(frames, film.plan)[0].drift > MOST_DRIFT
 
 
+@pytest.mark.parametrize("aspect, width, height", [("9:16", 72, 128), ("1:1", 96, 96)])
+@pytest.mark.parametrize("shot", ["wide, static): @leo walks left", "full, static): @leo rides left"])
+def test_whoever_crosses_a_tall_picture_is_no_drift_of_the_camera(shot, aspect, width, height):
+    film = true_film(f"Aspect: {aspect}\nPlace: room\nShot 1 (2s, {shot}. Shot 2 (1s): @mira stands.", width, height)
+    crossed = measure_camera(film.frames, film.plan)[0]
+    assert crossed.left_out or crossed.drift < MOST_DRIFT / 2
+
+
+def test_a_drift_behind_whoever_walks_through_a_tall_picture_is_told():
+    film = true_film("Aspect: 9:16\nPlace: room\nShot 1 (2s, wide, static): @leo walks left. Shot 2 (1s): @mira "
+                     "stands.", 72, 128)  # fmt: skip
+    frames = np.stack([np.roll(frame, at // 2, 0) for at, frame in enumerate(film.frames)])
+    assert measure_camera(frames, film.plan)[0].drift > MOST_DRIFT
+
+
 @pytest.mark.parametrize("late", [True, False])
 def test_a_cut_one_frame_off_is_no_move_of_the_camera(late):
     film = true_film("Place: street\nShot 1 (2s, medium, static): @mira stands. Shot 2 (2s, wide, handheld): @leo "
