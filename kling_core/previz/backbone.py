@@ -39,7 +39,7 @@ POLICY = Policy(shots=ShotRule(mode="sparse"))
 DEFAULT_SETTINGS = Settings(steps=1)
 SHIFT = 2.0
 # The refiner looks back one latent.
-_CONTEXT, _DECODE_BUDGET = 1, 512 * 2**20
+_CONTEXT, _DECODE_BUDGET = 1, 256 * 2**20
 
 
 class Previz:

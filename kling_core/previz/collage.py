@@ -33,7 +33,7 @@ from kling_core.previz.video_vae import VideoVAE, split
 from kling_core.previz.wardrobe import Wardrobe
 from kling_core.previz.world import COLLAGE_LAYERS, GRID, PATCH, VIDEO_CHANNELS
 
-_PORTION = 48  # latents at the transformer's own size, over the scale squared: what is drawn at once
+_PORTION = 32  # latents at the transformer's own size, over the scale squared: what is drawn at once
 _CELLS = 2  # all but pictures is told to the transformer in this many cells a side of a token
 _HALVES = 2  # and all but lips this often in a latent's time
 PICTURES = VIDEO_CHANNELS  # how many of the channels of a token come from pictures
