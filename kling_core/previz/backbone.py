@@ -56,6 +56,7 @@ class Previz:
         device: torch.device,
         policy: Policy = POLICY,
     ):
+        # Not compiled: on two CPU cores that takes 79 s and then saves nothing (benchmarks/compilation.py).
         self.model, self.vae, self.codec = model.to(device), vae.to(device), codec
         self.about, self.device, self.policy = about, device, policy
 
