@@ -42,10 +42,10 @@ def main() -> int:
         **{name: value for name, value in (("steps", arguments.steps), ("reference_guidance", arguments.guidance))
            if value is not None},
     )  # fmt: skip
-    weights = fingerprints()
-    about = {**weights, "settings": asdict(settings)}
+    made_with = fingerprints()
+    about = {**made_with, "settings": asdict(settings)}
     # What the stage draws is the same for all weights of the model.
-    truths = Records(arguments.out_dir / "truth", {"reader": weights["reader"]})
+    truths = Records(arguments.out_dir / "truth", {name: made_with[name] for name in ("reader", "code")})
     films = Records(arguments.out_dir / "ablation" if arguments.ablate else arguments.out_dir, about)
     if arguments.ablate:
         jobs = ablation_jobs(settings, films)

@@ -19,6 +19,7 @@ from kling_core.plan.resolve import plan as resolve
 from kling_core.previz import reader, weights_file
 from kling_core.previz.backbone import POLICY, Previz
 from kling_core.previz.draft import draft
+from kling_core.previz.training.provenance import code
 from kling_core.sound.speech import SpokenLine, speak
 
 
@@ -33,9 +34,10 @@ class Prepared:
 
 
 def fingerprints() -> dict[str, str]:
-    """SHA-256 of the shipped weights of the model and of the reader that judges it."""
+    """What decides the figures: SHA-256 of the shipped weights of the model and of the reader that judges it, and the
+    code that draws, samples and measures."""
     files = {"weights": weights_file.SHIPPED, "reader": reader.SHIPPED}
-    return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()}
+    return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()} | {"code": code()}
 
 
 class Studio:

@@ -11,14 +11,15 @@ import numpy as np
 
 
 class Records:
-    """The files of one folder. Refuses, with SystemExit, a folder that was made with other weights or settings."""
+    """The files of one folder. Refuses, with SystemExit, a folder that was made with other weights, code or
+    settings."""
 
     def __init__(self, folder: Path, about: dict[str, Any]):
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         noted = folder / "about.json"
         if noted.exists() and json.loads(noted.read_text(encoding="utf-8")) != about:
-            raise SystemExit(f"{folder} holds results of other weights or settings: choose another --out-dir")
+            raise SystemExit(f"{folder} holds results of other weights, code or settings: choose another --out-dir")
         write_json(noted, about)
 
     def has(self, scene: int, what: str, seed: int | None) -> bool:

@@ -68,16 +68,21 @@ class FaceRig:
         self, colour: torch.Tensor, point: torch.Tensor, frame: torch.Tensor, cheeks: torch.Tensor
     ) -> torch.Tensor:
         """Lids and mouth over colours [N, 4] in [-1, 1] times alpha, and alpha."""
-        alpha, skin = colour[:, 3:], cheeks.mean(0)
+        alpha = colour[:, 3:]
         x, y, z = point.unbind(1)
-        canvas = Canvas((colour[:, :3] / alpha.clamp(min=1e-3) + 1) / 2, z > 0, _STUDIO_LIGHT)
-        lids = ((skin[:3] / skin[3].clamp(min=1e-3) + 1) / 2 / _STUDIO_LIGHT).tolist()
+        canvas = Canvas(_opaque(colour), z > 0, _STUDIO_LIGHT)
+        lids = (_opaque(cheeks).mean(0) / _STUDIO_LIGHT).tolist()
         paint_lids(canvas, self.expression, x, y, self.blink[frame], lids)
         paint_mouth(canvas, self.expression, x, y, *self.mouth[frame].unbind(1))
         return torch.cat([(canvas.colour * 2 - 1) * alpha, alpha], 1)
 
 
 def _is_bare(forehead: torch.Tensor, cheeks: torch.Tensor) -> bool:
-    above, below = ((colour[:, :3].mean(0) + 1).clamp(min=1e-3) for colour in (forehead, cheeks))
+    above, below = (_opaque(colour).mean(0).clamp(min=1e-3) for colour in (forehead, cheeks))
     away = (above / above.sum() - below / below.sum()).abs().amax()
     return bool(away < _SAME_COLOUR) and _LIGHTER[0] < float(above.sum() / below.sum()) < _LIGHTER[1]
+
+
+def _opaque(colour: torch.Tensor) -> torch.Tensor:
+    """RGB [N, 3] in [0, 1] of colours [N, 4] in [-1, 1] times alpha, and alpha."""
+    return (colour[:, :3] / colour[:, 3:].clamp(min=1e-3) + 1) / 2

@@ -60,9 +60,11 @@ def test_a_face_never_folds(expression):
 
 
 def test_a_hat_is_not_bent_by_the_brows_below_it():
-    hat, edge = torch.tensor([-0.8, 0.5, 0.7, 1.0]), at((EYES_APART, BROWS_UP + 0.05))
+    hat, edge = torch.tensor([-0.1, 0.1, 0.0, 1.0]), at((EYES_APART, BROWS_UP + 0.05))
     assert torch.allclose(at_rest(rig("anger"), edge, hat)[:, 1], edge[:, 1], atol=0.02)
     assert not torch.allclose(at_rest(rig("anger"), edge)[:, 1], edge[:, 1], atol=0.02)
+    faint = rig("anger").at_rest(edge, 0.2 * SKIN[None], 0.2 * hat[None])
+    assert torch.allclose(faint[:, 1], edge[:, 1], atol=0.02)
 
 
 def test_an_open_mouth_is_dark_and_a_shut_one_red():
