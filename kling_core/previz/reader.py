@@ -7,7 +7,6 @@ by what light) and the pictures, and nothing of how they were made.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from kling_core.atomic import replacing
 from kling_core.errors import KlingError, Problem
 from kling_core.previz.attributes import ATTRIBUTES, Names
 from kling_core.previz.sightings import Sighting, spread
@@ -98,9 +98,8 @@ class Reader:
     def save(self, path: Path) -> None:
         """Write atomically, in half precision."""
         tensors = {key: value.half().contiguous() for key, value in self.net.state_dict().items()}
-        temporary = path.with_suffix(".tmp")
-        save_file(tensors, temporary, {"about": json.dumps(self.about)})
-        os.replace(temporary, path)
+        with replacing(path) as draft:
+            save_file(tensors, draft, {"about": json.dumps(self.about)})
 
     @torch.inference_mode()
     def read(self, frames: Sequence[np.ndarray], seen: list[Sighting]) -> Reading:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from kling_core.atomic import replacing
 from kling_core.errors import KlingError, Problem
 from kling_core.previz.audio_codec import AudioCodec
 from kling_core.previz.transformer import Config, PrevizTransformer
@@ -26,13 +26,9 @@ def save_weights(path: Path, model: PrevizTransformer, vae: VideoVAE, codec: Aud
     for name, network in (("transformer", model), ("vae.refiner", vae.refiner)):
         tensors |= _in_eight_bits({f"{name}.{key}": value for key, value in network.state_dict().items()})
     about = {"config": model.config.to_json(), "history": history}
-    temporary = path.with_suffix(".tmp")
-    save_file(
-        {key: value.detach().cpu().contiguous() for key, value in tensors.items()},
-        temporary,
-        {"about": json.dumps(about)},
-    )
-    os.replace(temporary, path)
+    plain = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
+    with replacing(path) as draft:
+        save_file(plain, draft, {"about": json.dumps(about)})
     return path
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from kling_core.atomic import replacing
 from kling_core.previz.transformer import Config
 
 if TYPE_CHECKING:
@@ -29,10 +29,9 @@ def save_checkpoint(path: Path, run: Run) -> None:
                 f"optimiser.{number}.{parameter}.{key}": torch.as_tensor(value) for key, value in state.items()
             })
     about = {"config": run.model.config.to_json(), "steps": run.steps, "history": run.history}
-    temporary = path.with_suffix(".tmp")
-    save_file({key: value.detach().cpu().contiguous() for key, value in tensors.items()}, temporary,
-              {"about": json.dumps(about)})
-    os.replace(temporary, path)
+    plain = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
+    with replacing(path) as draft:
+        save_file(plain, draft, {"about": json.dumps(about)})
 
 
 @dataclass(frozen=True)

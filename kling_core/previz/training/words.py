@@ -7,7 +7,6 @@ generalises to words it has never seen; then on all of them, which is what ships
 from __future__ import annotations
 
 import json
-import os
 import random
 import time
 import zlib
@@ -22,6 +21,7 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import nn
 
+from kling_core.atomic import replacing
 from kling_core.previz.training import provenance
 from kling_core.previz.training.sentences import FIELDS, IGNORED, SentenceMaker
 from kling_core.storyboard.encoder import features
@@ -169,6 +169,5 @@ def _save(network: _Network, path: Path, about: dict) -> None:
     scale = table.abs().amax(0) / 127
     tensors = {"table": (table / scale).round().to(torch.int8), "scale": scale}
     tensors |= {key.removeprefix("heads."): value.half() for key, value in state.items()}
-    temporary = path.with_suffix(".tmp")
-    save_file({key: value.contiguous() for key, value in tensors.items()}, temporary, {"about": json.dumps(about)})
-    os.replace(temporary, path)
+    with replacing(path) as draft:
+        save_file({key: value.contiguous() for key, value in tensors.items()}, draft, {"about": json.dumps(about)})
