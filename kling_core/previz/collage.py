@@ -3,10 +3,11 @@
 It anchors identity in every denoising step: each video token inside somebody's region carries what that person's
 references show there. The mannequin is the same for everybody; pictures are projected onto it the way they were taken
 (front, side and back, orthographic), the face as its rig bends it, and what stands out from the body (hair, hats,
-skirts) comes from a flat cut-out behind it. It knows no light, no shadow, no shape of anybody's own: to make a person
+skirts) comes from a flat cut-out behind it. It knows no light on people and no shape of anybody's own: to make a person
 of a dressed mannequin and a scene of both is the transformer's work. Strangers are bare mannequins. Around them lies
-the place's `plate`, over it the lip map: where the plan wants a mouth, and how far open. Which way the surfaces look
-and where the ground lies from everybody's feet is told, too, as light falls by the one and shadows by the other.
+the place's `plate` with the shadows they cast on it, over it the lip map: where the plan wants a mouth, and how far
+open. Which way the surfaces look and where the ground lies from everybody's feet is told, too, as light falls by the
+one and shadows by the other.
 """
 
 from __future__ import annotations
@@ -60,7 +61,9 @@ def collage(
     view = View(blocking.camera, width, height)
     canvas = torch.zeros(view.frames, COLLAGE_LAYERS, height, width)
     people, other, figure, lips, normals, ground = canvas.split((3, 3, 1, 1, 3, footing.LAYERS), 1)
-    other.copy_(plate.seen(view)[:, :3])
+    place, known = plate.seen(view).split((3, 1), 1)
+    bright = footing.shadows(view, blocking, plate)
+    other.copy_(place * bright + known * (bright - 1))
     ground.copy_(footing.footing(view, [track.position for track in (*blocking.subjects, *blocking.occluders)]))
     standing = _Standing.of(blocking, plate.place, view.frames)
     if standing is None:

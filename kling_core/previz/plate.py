@@ -3,19 +3,19 @@
 It does for places what wardrobes do for people. A camera that moves sees the same wall from elsewhere, because the
 picture is projected from where it was taken onto simple geometry and looked at from the new eye, as warped references
 condition the camera of larger models (GEN3C, Ren et al., CVPR 2025; ViewCrafter, Yu et al. 2024). Nobody's shadow is in
-it, and nothing that stands free: the collage sets that up itself.
+it, and nothing that stands free: the collage adds both.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
-from kling_core.previz.stage.light import light_of
+from kling_core.previz.stage.light import Light, light_of
 from kling_core.previz.stage.places import background, wall_distance
 from kling_core.previz.stage.renderer import View
 
@@ -32,11 +32,13 @@ _KEPT = 30  # plates in memory, 4.5 MB each: every place at every hour
 class Plate:
     """panorama: uint8 [4, H, W], RGB and whether it is known (255), equirectangular: columns from behind over the left,
     ahead (towards -z) and the right to behind, rows from zenith to nadir. walls: half width of the square of walls,
-    metres, None where the place is open. place: of the stage, whose things stand about in it."""
+    metres, None where the place is open. place: of the stage, whose things stand about in it. light: what shadows there
+    fall by."""
 
     panorama: torch.Tensor
     walls: float | None
     place: str
+    light: Light
 
     def seen(self, view: View) -> torch.Tensor:
         """[F, 4, H, W] from a camera: RGB in [-1, 1] where known, else 0, and whether it is known."""
@@ -53,7 +55,7 @@ class Plate:
         panorama, columns = self.panorama.clone(), self.panorama.shape[2]
         azimuth = ((torch.arange(columns) + 0.5) / columns * 2 - 1) * np.pi
         panorama[3, :, azimuth.abs() > half_angle] = 0
-        return Plate(panorama, self.walls, self.place)
+        return replace(self, panorama=panorama)
 
     def _frame(self, picture: torch.Tensor, eye: torch.Tensor, rays: torch.Tensor) -> torch.Tensor:
         x, y, z = rays.unbind(-1)
@@ -88,4 +90,4 @@ def plate_of(place: str, time_of_day: str) -> Plate:
     known = torch.full((1, *_SIZE), 255, dtype=torch.uint8)
     smooth = F.avg_pool2d(colour[0].clamp(0, 1).permute(2, 0, 1), _SAMPLES)
     drawn = (smooth * 255).round().to(torch.uint8)
-    return Plate(torch.cat([drawn, known]), wall_distance(place), place)
+    return Plate(torch.cat([drawn, known]), wall_distance(place), place, light)

@@ -15,6 +15,9 @@ from kling_core.previz.world import GRID
 BODY_VIEWS = ("front", "side", "back")
 BODY_SIZE, DETAIL_SIZE = (192, 96), (128, 128)  # pixels, of the pictures that the collage shows
 _REACH = 12
+_BACKDROP_ERROR = 0.02
+"""Of the backdrop's colour in files of 8 bits, so that nothing of it is carried on as if it were somebody."""
+_RIM, _MIXED_RIM = 3, 5  # pixels across, by which people are eroded: to their outline, to colours without backdrop
 REFERENCE_PATCH = 16
 _TOKEN_BODY, _TOKEN_DETAIL = (64, 32), (64, 64)  # pixels, of the pictures that become reference tokens
 TOKENS_PER_PERSON = GRID.reference_tokens  # 8 for each whole figure, 16 for the face
@@ -47,8 +50,8 @@ class Wardrobe:
         small = [*(_shrunk(view, _TOKEN_BODY) for view in bodies), _shrunk(face, _TOKEN_DETAIL)]
         tokens = torch.cat([_patches(view) for view in small])
         known = [float(name in whole) for name in BODY_VIEWS for _ in range(8)] + [float(detail is not None)] * 16
-        body, detail = _cut_out(bodies), _cut_out(face[None])
-        return cls(_continued(body), body[:, 3:], _continued(detail)[0], tokens, torch.tensor(known))
+        body, detail = (_continued(_cut_out(views, _MIXED_RIM)) for views in (bodies, face[None]))
+        return cls(body, _cut_out(bodies, _RIM)[:, 3:], detail[0], tokens, torch.tensor(known))
 
     def shows(self, view: str) -> bool:
         """Whether somebody supplied this view of the body."""
@@ -81,11 +84,12 @@ def _patches(view: torch.Tensor) -> torch.Tensor:
     return split.permute(1, 3, 0, 2, 4).reshape(-1, channels * size * size)
 
 
-def _cut_out(views: torch.Tensor) -> torch.Tensor:
+def _cut_out(views: torch.Tensor, rim: int) -> torch.Tensor:
     """[V, 4, H, W]: the person of [V, 3, H, W] without the rim, where the backdrop shines through."""
     backdrop = torch.tensor(BACKDROP)[:, None, None] * 2 - 1
-    alpha = ((views - backdrop).abs().amax(1, keepdim=True) / 0.12).clamp(0, 1)
-    alpha = -F.max_pool2d(-alpha, 3, 1, 1)
+    away = (views - backdrop).abs().amax(1, keepdim=True)
+    alpha = ((away - _BACKDROP_ERROR) / 0.12).clamp(0, 1)
+    alpha = -F.max_pool2d(-alpha, rim, 1, rim // 2)
     return torch.cat([views * alpha, alpha], 1)
 
 

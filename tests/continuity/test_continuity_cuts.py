@@ -40,5 +40,12 @@ def test_cuts_survive_a_soft_and_noisy_picture(film):
     assert find_cuts(np.clip(soft + noise, 0, 255).astype(np.uint8)) == [24, 48]
 
 
+def test_a_cut_to_the_same_person_at_the_same_size_is_found(film):
+    """Optical flow explains it as a leap to the side."""
+    shot = film.frames[48:72]
+    moved = np.concatenate([shot[:12, :, :-24], shot[12:, :, 24:]])
+    assert find_cuts(moved) == [12] and find_cuts(shot) == []
+
+
 def test_no_cut_is_found_where_nothing_is_to_be_seen():
     assert find_cuts(np.full((20, 72, 128, 3), 90, np.uint8)) == []

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from staging import alone, blocked, inside, shot, together, wardrobes
+from staging import RED, alone, blocked, inside, shot, together, wardrobes
 
 from kling_core.plan.plan import Performance, PlannedMove
 from kling_core.previz.collage import (
@@ -15,6 +15,7 @@ from kling_core.previz.collage import (
     pasted_tokens,
     with_pictures,
 )
+from kling_core.previz.footing import shadows
 from kling_core.previz.plate import plate_of
 from kling_core.previz.stage.look import Look
 from kling_core.previz.stage.portraits import portraits
@@ -61,6 +62,23 @@ def test_an_empty_shot_in_a_bare_place_is_its_plate():
     seen = PLATE.seen(View(blocked(shot()).camera, WIDTH, HEIGHT))
     assert torch.equal(empty[:, OTHER], seen[:, :3]) and empty[:, OTHER].abs().sum() > 0
     assert empty[:, PEOPLE].abs().sum() == 0 and empty[:, FIGURE:].abs().sum() == 0  # no feet, no footing
+
+
+@pytest.mark.parametrize("place", ["park", "room"])
+def test_shadows_lie_where_the_stage_casts_them(place):
+    planned = alone(place=place, size="wide", angle="high")
+    blocking, plate = blocked(planned), plate_of(place, "day")
+    picture = collage(blocking, {}, {}, plate, WIDTH, HEIGHT)
+    bare = plate.seen(View(blocking.camera, WIDTH, HEIGHT))[:, :3]
+    stage, empty = (
+        draw_shot(planned, people, {"red": RED}, {}, WIDTH, HEIGHT, supersampling=1).permute(0, 3, 1, 2) / 127.5
+        for people in (blocking, replace(blocking, subjects=()))
+    )
+    things = collage(replace(blocking, subjects=()), {}, {}, plate, WIDTH, HEIGHT)[:, OTHER] != bare
+    near_people = torch.nn.functional.max_pool2d(picture[:, FIGURE], 15, 1, 7) > 0
+    ground = ~near_people & ~things.any(1)
+    ours, theirs = ((bare - picture[:, OTHER]).mean(1)[ground], (empty - stage).mean(1)[ground])
+    assert np.corrcoef(ours, theirs)[0, 1] > 0.8 and abs(ours.mean() - theirs.mean()) < 0.1 * theirs.mean()
 
 
 def test_pictures_of_people_and_of_the_rest_never_overlap():
@@ -162,13 +180,27 @@ def test_clothes_have_no_rim_of_backdrop_and_no_holes(yaw):
     assert body.float().mean() > 0.5 and picture[PEOPLE, rows, columns][:, body].mean(0).amax() < -0.5
 
 
+def test_an_arm_that_hides_the_body_in_the_side_picture_is_not_painted_on_it():
+    """Of somebody who points, seen from the side of the arm that does: the green hand is not where it was."""
+    green = Look(skin=(0, 1, 0), top=(1, 0, 0), trousers=(1, 0, 0))
+    blocking = blocked(shot(Performance("red", verb="point"), size="full"))
+    track = blocking.subjects[0]
+    track = replace(track, yaw=track.yaw - np.pi / 2, facing=track.facing - np.pi / 2)
+    cast = {"red": Wardrobe.from_views(portraits(green, 384))}
+    picture = collage(replace(blocking, subjects=(track,)), cast, {}, PLATE, WIDTH, HEIGHT)[:, PEOPLE]
+    x0, y0, x1, y1 = track.body[0]
+    hips = picture[0, :, int((y0 + 0.5 * (y1 - y0)) * HEIGHT): int((y0 + 0.75 * (y1 - y0)) * HEIGHT)]
+    assert not (hips[1] > hips[0]).any() and (hips[0] > 0).sum() > 500
+
+
 def test_what_stands_about_is_behind_people_and_nothing_shines_through_them():
     planned = alone(place="park", size="wide")
     cast = {"red": Wardrobe.from_views(portraits(Look(hat="brim", hat_colour=(1.0, 1.0, 1.0)), 192))}
     plate = plate_of("park", "day")
     orbit = blocked(replace(planned, camera=(PlannedMove("orbit", "left", 300.0),)))
     picture = collage(orbit, cast, {}, plate, WIDTH, HEIGHT)
-    bare = plate.seen(View(orbit.camera, WIDTH, HEIGHT))[:, :3]
+    view = View(orbit.camera, WIDTH, HEIGHT)
+    bare = (plate.seen(view)[:, :3] + 1) * shadows(view, orbit, plate) - 1
     trees = (picture[:, OTHER] - bare).abs().sum(1) > 0.1
     assert (trees & (picture[:, FIGURE] == 0)).float().mean() > 0.01
     assert (picture[:, PEOPLE] + picture[:, OTHER]).abs().max() <= 1.001

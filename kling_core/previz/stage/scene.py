@@ -11,11 +11,12 @@ import torch.nn.functional as F
 from kling_core.plan.blocking import Blocking
 from kling_core.plan.plan import PlannedShot
 from kling_core.previz.stage import places
-from kling_core.previz.stage.light import OCCLUDERS, PERSON, Light, cast_shadow, light_of, shade
+from kling_core.previz.stage.light import Light, light_of, shade
 from kling_core.previz.stage.look import Look
 from kling_core.previz.stage.paint import Face, blinks, face_colour, torso_colour
 from kling_core.previz.stage.puppet import HEAD, TORSO, Parts, puppet
 from kling_core.previz.stage.renderer import Surface, View, surface, trace
+from kling_core.previz.stage.shadows import light_reaching
 from kling_core.sound.envelope import REST
 
 SUPERSAMPLING = 2
@@ -104,18 +105,13 @@ def _shadows(
     colour: torch.Tensor, ground: torch.Tensor, view: View, blocking: Blocking, light: Light
 ) -> torch.Tensor:
     """Shadows of people and occluders on the ground, soft, along the light. Changes `colour` and returns it."""
-    standing = [(track.position, PERSON) for track in blocking.subjects]
-    standing += [(np.tile(track.position, (view.frames, 1)), OCCLUDERS[track.kind]) for track in blocking.occluders]
     for frame, direction in enumerate(view.directions().flatten(1, 2)):
         depth = ground[frame].reshape(-1)
         index = (depth < 1e3).nonzero()[:, 0]
         x, z = (
             view.eye[frame, axis] + depth[index] * direction[:, axis].index_select(0, index) for axis in (0, 2)
         )
-        reached = torch.ones_like(x)
-        for position, balls in standing:
-            feet_x, _, feet_z = position[frame].tolist()
-            reached *= cast_shadow(x - feet_x, z - feet_z, light, balls)
+        reached = light_reaching(x, z, frame, blocking, light)
         pixels = colour[frame].view(-1, 3)
         pixels.index_copy_(0, index, pixels.index_select(0, index) * reached[:, None])
     return colour
