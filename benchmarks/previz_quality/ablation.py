@@ -53,6 +53,6 @@ def summarise_ablation(records: list[dict[str, Any]]) -> dict[str, Any]:
             "wrong in lone shots": sum(row["swapped"] for row in people if row["people"] == 1),
             "wrong in shared shots": sum(row["swapped"] for row in together),
             "people": len(people),
-            "seconds a scene": round(mean(film["seconds"] for film in films), 2),
+            "seconds of sampling a scene": round(mean(film["seconds"] for film in films), 2),
         }
     return figures

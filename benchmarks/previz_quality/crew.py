@@ -7,10 +7,12 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
 
 import torch
 
-from benchmarks.previz_quality.films import Studio
+from benchmarks.previz_quality.films import Prepared, Studio, Take
 from benchmarks.previz_quality.records import Records
 from benchmarks.previz_quality.scenes import benchmark_scene
 from kling_core.attention.routing import Policy
@@ -66,19 +68,26 @@ def _film_scene(number: int, jobs: Sequence[Job], until: float) -> list[str]:
         return said
     scene, studio = benchmark_scene(number), _crew["studio"]
     prepared = studio.prepare(scene)
-    for job in jobs:
+    for _, group in groupby(jobs, key=lambda job: (job.what == "truth", job.bind, job.people_only)):
         if time.time() > until:
             break
-        started = time.perf_counter()
-        measured = studio.measure_truth(prepared) if job.what == "truth" else studio.measure_film(
-            prepared, job.seed, job.settings, bind=job.bind, policy=job.policy, people_only=job.people_only
-        )  # fmt: skip
-        job.records.add(number, {"scene": number, "kind": scene.kind, "what": job.what, "seed": job.seed, **measured})
-        people = measured["identity"]
-        right, count = (sum(row[name] for row in people) for name in ("right", "count"))
-        said.append(
-            f"scene {number} ({scene.kind}), {job.what}{'' if job.seed is None else f' {job.seed}'}: "
-            f"{right} of {count}, {sum(row['swapped'] for row in people)} swapped, "
-            f"{time.perf_counter() - started:.0f} s"
-        )
+        together, started = list(group), time.perf_counter()
+        for job, measured in zip(together, _measure(studio, prepared, together)):
+            about = {"scene": number, "kind": scene.kind, "what": job.what, "seed": job.seed}
+            job.records.add(number, {**about, **measured})
+            people = measured["identity"]
+            right, count = (sum(row[name] for row in people) for name in ("right", "count"))
+            said.append(
+                f"scene {number} ({scene.kind}), {job.what}{'' if job.seed is None else f' {job.seed}'}: "
+                f"{right} of {count}, {sum(row['swapped'] for row in people)} swapped"
+            )
+        said.append(f"  {len(together)} in {time.perf_counter() - started:.0f} s")
     return said
+
+
+def _measure(studio: Studio, scene: Prepared, jobs: Sequence[Job]) -> list[dict[str, Any]]:
+    """What is measured of films that differ in nothing but their takes."""
+    if jobs[0].what == "truth":
+        return [studio.measure_truth(scene)]
+    takes = [Take(job.seed, job.settings, job.policy) for job in jobs]
+    return studio.measure_takes(scene, takes, bind=jobs[0].bind, people_only=jobs[0].people_only)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,11 +18,19 @@ from kling_core.elements.element import Cast
 from kling_core.plan.plan import Plan
 from kling_core.plan.resolve import plan as resolve
 from kling_core.previz import reader, weights_file
-from kling_core.previz.backbone import POLICY, Previz
-from kling_core.previz.conditioning import Conditioning
+from kling_core.previz.backbone import Previz
 from kling_core.previz.draft import draft
 from kling_core.previz.training.provenance import code
 from kling_core.sound.speech import SpokenLine, speak
+
+
+@dataclass(frozen=True)
+class Take:
+    """What differs between films of one plan."""
+
+    seed: int
+    settings: Settings
+    policy: Policy
 
 
 @dataclass(frozen=True)
@@ -32,15 +41,6 @@ class Prepared:
     plan: Plan
     unbound: Plan
     speech: tuple[SpokenLine, ...]
-
-
-@dataclass(frozen=True)
-class _Conditioned:
-    """The conditioning of a plan, and how long it took."""
-
-    plan: Plan
-    conditioning: Conditioning
-    seconds: float
 
 
 def fingerprints() -> dict[str, str]:
@@ -55,7 +55,6 @@ class Studio:
 
     def __init__(self, device: str):
         self.backbone, self.reader = Previz.load(device=device), reader.Reader.load()
-        self._conditioned: _Conditioned | None = None
 
     def prepare(self, scene: BenchmarkScene) -> Prepared:
         grid, limits = self.backbone.grid, self.backbone.limits
@@ -71,34 +70,24 @@ class Studio:
         frames = np.concatenate(list(draft(scene.plan, scene.cast, width, height, scene.speech)))
         return measure_film(frames, scene.plan, scene.cast, scene.speech, self.reader)
 
-    def measure_film(
-        self,
-        scene: Prepared,
-        seed: int,
-        settings: Settings,
-        *,
-        bind: bool = True,
-        policy: Policy = POLICY,
-        people_only: bool = False,
-    ) -> dict[str, Any]:
-        """One take. seconds: of conditioning, sampling and decoding it, without the measuring."""
+    def measure_takes(
+        self, scene: Prepared, takes: Sequence[Take], *, bind: bool, people_only: bool
+    ) -> list[dict[str, Any]]:
+        """Films of one plan, decoded side by side. seconds: of sampling a take, the rest is the same for all."""
         plan, cast = (scene.plan, scene.cast) if bind else (scene.unbound, scene.cast.unbound())
-        conditioned = self._condition(plan, cast, scene.speech)
-        self.backbone.policy = policy
-        started = time.perf_counter() - conditioned.seconds
-        latents = self.backbone.sample(conditioned.conditioning, seed=seed, settings=settings)
-        frames = np.concatenate(list(self.backbone.decode_video(latents, plan, cast, scene.speech)))
-        seconds = round(time.perf_counter() - started, 2)
-        if people_only:
-            measured = measure_people(frames, plan, scene.cast, self.reader)
-        else:
-            measured = measure_film(frames, plan, scene.cast, scene.speech, self.reader)
-        return {"seconds": seconds, **measured}
-
-    def _condition(self, plan: Plan, cast: Cast, speech: tuple[SpokenLine, ...]) -> _Conditioned:
-        """What all takes of one plan have in common, made once."""
-        if self._conditioned is None or self._conditioned.plan is not plan:
-            started = time.perf_counter()
-            conditioning = self.backbone.condition(plan, cast, speech)
-            self._conditioned = _Conditioned(plan, conditioning, time.perf_counter() - started)
-        return self._conditioned
+        conditioning = self.backbone.condition(plan, cast, scene.speech)
+        sampled, seconds = [], []
+        for take in takes:
+            self.backbone.policy, started = take.policy, time.perf_counter()
+            sampled.append(self.backbone.sample(conditioning, seed=take.seed, settings=take.settings))
+            seconds.append(round(time.perf_counter() - started, 2))
+        pieces = list(self.backbone.decode_takes(sampled, plan, cast, scene.speech))
+        measured = []
+        for number, sampling in enumerate(seconds):
+            frames = np.concatenate([piece[number] for piece in pieces])
+            if people_only:
+                figures = measure_people(frames, plan, scene.cast, self.reader)
+            else:
+                figures = measure_film(frames, plan, scene.cast, scene.speech, self.reader)
+            measured.append({"seconds": sampling, **figures})
+        return measured

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -161,6 +161,19 @@ class Previz:
         memory_budget: int | None = None,
     ) -> Iterator[np.ndarray]:
         """uint8 [T, H, W, 3], shot by shot and, within a shot, in pieces that fit `memory_budget` bytes."""
+        for (frames,) in self.decode_takes([latents], plan, cast, speech, memory_budget=memory_budget):
+            yield frames
+
+    def decode_takes(
+        self,
+        takes: Sequence[Latents],
+        plan: Plan,
+        cast: Cast,
+        speech: tuple[SpokenLine, ...] = (),
+        *,
+        memory_budget: int | None = None,
+    ) -> Iterator[list[np.ndarray]]:
+        """The same piece of every take at a time: the collage, which is most of the work, is drawn once for all."""
         width, height = self.output_size(plan)
         # Five copies of the frames, two of the collage, and feature maps of 64 channels in cells of 4 x 4 pixels, in
         # float32.
@@ -169,7 +182,9 @@ class Previz:
         wardrobes, mouths = wardrobes_of(plan, cast), mouth_curves(plan, speech)
         for shot, blocking in zip(plan.shots, plan.blocking):
             of_shot = plan.shot_latents(shot)
-            shot_latents = _channels_last(latents.video[of_shot.start : of_shot.stop])
+            shot_latents = torch.stack(
+                [_channels_last(take.video[of_shot.start : of_shot.stop]) for take in takes], dim=1
+            )
             here = {name: curve[shot.start : shot.stop] for name, curve in mouths.items()}
             plate = plate_of(shot.place, shot.time_of_day)
             collage = partial(collage_portions, blocking, wardrobes, here, plate, plan.size, world.UPSCALE)
@@ -181,16 +196,22 @@ class Previz:
                 memory_budget=memory_budget or _DECODE_BUDGET,
             )
             for frames in pieces:
-                yield frames.numpy()
+                yield [take.numpy() for take in frames.unbind(1)]
 
     @torch.inference_mode()
     def _decode(
         self, collage: Callable[[int, int], Iterable[torch.Tensor]], latents: torch.Tensor, first: int, before: int
     ) -> torch.Tensor:
-        """See `decode.streaming.Decode`. collage(first, count) draws portions of what belongs to some latents."""
-        pasted = torch.cat(list(collage(first, len(latents) - before)))
-        frames = self.vae.decode(latents.to(self.device), pasted.to(self.device), before).permute(0, 2, 3, 1)
-        return ((frames + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).cpu()
+        """See `decode.streaming.Decode`; latents [l, takes, …] become frames [t, takes, …].
+
+        collage(first, count) draws portions of what belongs to some latents.
+        """
+        pasted = torch.cat(list(collage(first, len(latents) - before))).to(self.device)
+        takes = []
+        for take in latents.to(self.device).unbind(1):
+            frames = self.vae.decode(take, pasted, before).permute(0, 2, 3, 1)
+            takes.append(((frames + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).cpu())
+        return torch.stack(takes, dim=1)
 
     @torch.inference_mode()
     def decode_audio(self, latents: Latents, plan: Plan) -> np.ndarray:

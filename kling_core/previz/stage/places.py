@@ -48,10 +48,14 @@ def background(
     """Colours [F, H, W, 3] seen along rays from eye [F, 3], and the depth [F, H, W] of the ground (FAR where none).
 
     direction: [F, H, W, 3], of any length; depths are in units of it. Frame by frame, because one frame's tensors fit a
-    core's cache.
+    core's cache, and only once while the camera rests.
     """
-    here = _SETS[place]
-    frames = [_frame(here, light, at, rays.reshape(-1, 3)) for at, rays in zip(eye, direction)]
+    here, frames = _SETS[place], []
+    for at, rays in enumerate(direction):
+        if at and torch.equal(eye[at], eye[at - 1]) and torch.equal(rays, direction[at - 1]):
+            frames.append(frames[-1])
+        else:
+            frames.append(_frame(here, light, eye[at], rays.reshape(-1, 3)))
     colours, depths = zip(*frames)
     return torch.stack(colours).view(direction.shape), torch.stack(depths).view(direction.shape[:-1])
 

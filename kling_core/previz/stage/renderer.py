@@ -13,12 +13,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
 from kling_core.plan.camera_path import CameraPath
 from kling_core.previz.stage.parts import Parts
 
 NEAR = 0.05
 FAR = 1e4
+_PIECE = 65536  # pixels that are looked at together: about what fits a core's cache
 
 
 @dataclass
@@ -101,6 +103,11 @@ def trace(parts: Parts, view: View) -> tuple[Hits, "_Rays"]:
 def surface(hits: Hits, rays: "_Rays", view: View) -> Surface:
     """Points and normals of the pixels that show a part."""
     index = (hits.part.reshape(-1) >= 0).nonzero()[:, 0]
+    pieces = [_surface(piece, hits, rays, view) for piece in index.split(_PIECE)]
+    return Surface(*(torch.cat(column) for column in zip(*pieces)))
+
+
+def _surface(index: torch.Tensor, hits: Hits, rays: "_Rays", view: View) -> tuple[torch.Tensor, ...]:
     part = hits.part.reshape(-1)[index]
     depth = hits.depth.reshape(-1)[index][:, None]
     pixels = view.width * view.height
@@ -113,9 +120,7 @@ def surface(hits: Hits, rays: "_Rays", view: View) -> Surface:
     point = origin + depth * (a + x * b + y * c)
     normal = torch.einsum("nij,ni->nj", inverse.view(-1, 3, 3), point)
     direction = view.forward[frame] + x * view.right[frame] + y * view.up[frame]
-    return Surface(
-        index, frame, part, point, torch.nn.functional.normalize(normal, dim=1), view.eye[frame] + depth * direction
-    )
+    return index, frame, part, point, F.normalize(normal, dim=1), view.eye[frame] + depth * direction
 
 
 class _Rays:
