@@ -12,10 +12,11 @@ from kling_core.previz.stage.look import Look
 from kling_core.previz.world import GRID, LIMITS
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+from benchmarks.previz_quality.ablation import ablation_table, summarise_ablation
 from benchmarks.previz_quality.crew import Job, film_scenes, missing
 from benchmarks.previz_quality.records import Records
 from benchmarks.previz_quality.scenes import DRIFT_EVERY, benchmark_scene
-from benchmarks.previz_quality.summary import BEGIN, END, summarise, table, write_table
+from benchmarks.previz_quality.summary import summarise, table, write_table
 
 
 def person(right, count, people=1, swapped=False):
@@ -109,9 +110,19 @@ def test_the_table_goes_between_the_markers(tmp_path):
     assert "| identity, attributes read right |  | .88 | 1 |" in text
     assert "| wrong person in a lone shot | 0 | 0 of 1 | 0 of 1 |" in text
     readme = tmp_path / "README.md"
-    readme.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n", encoding="utf-8")
-    write_table(readme, text)
-    assert readme.read_text(encoding="utf-8") == f"before\n{BEGIN}\n{text}\n{END}\nafter\n"
-    readme.write_text("no markers", encoding="utf-8")
-    with pytest.raises(ValueError, match="markers|no <!--"):
-        write_table(readme, text)
+    begin, end = "<!-- quality -->", "<!-- /quality -->"
+    readme.write_text(f"before\n{begin}\nold\n{end}\nafter\n", encoding="utf-8")
+    write_table(readme, "quality", text)
+    assert readme.read_text(encoding="utf-8") == f"before\n{begin}\n{text}\n{end}\nafter\n"
+    with pytest.raises(ValueError, match="no <!-- ablation -->"):
+        write_table(readme, "ablation", text)
+
+
+def test_an_ablation_compares_the_scenes_that_every_variant_has_filmed():
+    films = [
+        {**record(what, person(right, 8), scene=scene), "seconds": 2.0}
+        for what, scene, right in (("all rules", 0, 8), ("all rules", 1, 0), ("no rules", 0, 4))
+    ]
+    figures = summarise_ablation(films)
+    assert figures["scenes"] == 1 and figures["all rules"]["identity"] == 1.0 and figures["no rules"]["identity"] == 0.5
+    assert "| no rules | 0.5 | 0 | 0 | 1 | 2.0 |" in ablation_table(figures)

@@ -7,7 +7,7 @@
 Every scene is filmed with each seed, drawn as the true render (the ceiling) and filmed without its references (the
 floor, first seed only), and each of them measured against the plan. The first command leaves a file of JSON lines a
 scene and `summary.json`; the second films the same scenes with rules, guidance and steps varied and leaves
-`ablation.json`; the third writes the first one's figures between the markers of a Markdown file.
+`ablation.json`; the third writes what figures there are between the markers of a Markdown file.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import time
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from benchmarks.previz_quality.ablation import ablation_jobs, summarise_ablation
+from benchmarks.previz_quality.ablation import ablation_jobs, ablation_table, summarise_ablation
 from benchmarks.previz_quality.crew import Job, film_scenes
 from benchmarks.previz_quality.films import fingerprints
 from benchmarks.previz_quality.records import Records, write_json
@@ -34,8 +34,11 @@ from kling_core.previz.reader import Reader
 def main() -> int:
     arguments = _arguments()
     if arguments.table:
-        figures = json.loads((arguments.out_dir / "summary.json").read_text(encoding="utf-8"))
-        write_table(arguments.table, table(figures["figures"]))
+        for name, as_table in (("summary", table), ("ablation", ablation_table)):
+            measured = arguments.out_dir / f"{name}.json"
+            if measured.exists():
+                figures = json.loads(measured.read_text(encoding="utf-8"))["figures"]
+                write_table(arguments.table, f"previz_quality {name}", as_table(figures))
         return 0
     settings = replace(
         DEFAULT_SETTINGS,
@@ -81,7 +84,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="scenes at once; default: one a core")
     parser.add_argument("--out-dir", type=Path, default=Path("out/previz_quality"))
     parser.add_argument("--ablate", action="store_true", help="vary rules, guidance and steps instead")
-    parser.add_argument("--table", type=Path, metavar="README.md", help="only write the table of the last summary")
+    parser.add_argument("--table", type=Path, metavar="README.md", help="only write the tables of the last figures")
     return parser.parse_args()
 
 

@@ -56,3 +56,13 @@ def summarise_ablation(records: list[dict[str, Any]]) -> dict[str, Any]:
             "seconds of sampling a scene": round(mean(film["seconds"] for film in films), 2),
         }
     return figures
+
+
+def ablation_table(figures: dict[str, Any]) -> str:
+    """The figures as a Markdown table, a row for every variant."""
+    columns = ("identity", "wrong in lone shots", "wrong in shared shots", "people", "seconds of sampling a scene")
+    lines = ["| | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
+    for name, found in figures.items():
+        if name != "scenes":
+            lines.append(f"| {name} | " + " | ".join(str(found[column]) for column in columns) + " |")
+    return "\n".join(lines)

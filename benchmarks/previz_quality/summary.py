@@ -8,7 +8,6 @@ from statistics import mean, median
 from typing import Any
 
 Record = dict[str, Any]
-BEGIN, END = "<!-- previz_quality -->", "<!-- /previz_quality -->"
 _CUT_TOLERANCE = 4  # frames: a latent
 
 
@@ -196,10 +195,12 @@ def _text(value: Any) -> str:
     return f"{value:.2f}".replace("0.", ".", 1) if abs(value) < 1 else f"{value:.2f}".rstrip("0").rstrip(".")
 
 
-def write_table(readme: Path, text: str) -> None:
-    """Puts a table between the markers of a file. Raises ValueError if they are not there."""
-    before, found, rest = readme.read_text(encoding="utf-8").partition(BEGIN)
-    _, ended, after = rest.partition(END)
+def write_table(readme: Path, name: str, text: str) -> None:
+    """Puts a table between the markers `<!-- name -->` and `<!-- /name -->` of a file. Raises ValueError if they are not
+    there."""
+    begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+    before, found, rest = readme.read_text(encoding="utf-8").partition(begin)
+    _, ended, after = rest.partition(end)
     if not found or not ended:
-        raise ValueError(f"{readme.name} has no {BEGIN} … {END} to write between")
-    readme.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
+        raise ValueError(f"{readme.name} has no {begin} … {end} to write between")
+    readme.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
