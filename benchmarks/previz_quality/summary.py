@@ -196,8 +196,10 @@ def _text(value: Any) -> str:
 
 
 def write_table(readme: Path, name: str, text: str) -> None:
-    """Puts a table between the markers `<!-- name -->` and `<!-- /name -->` of a file. Raises ValueError if they are not
-    there."""
+    """Puts a table between the markers `<!-- name -->` and `<!-- /name -->` of a file.
+
+    Raises ValueError if they are not there.
+    """
     begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
     before, found, rest = readme.read_text(encoding="utf-8").partition(begin)
     _, ended, after = rest.partition(end)
