@@ -136,7 +136,13 @@ def check_film(options: argparse.Namespace) -> None:
     _, cast, plan = _planned_demo(options, options.seed) if options.demo else _planned(options)
     film = read_video(options.film)
     frames = on_the_plans_clock(film.frames, film.fps, plan)
-    report = check(frames, film.sound, film.rate, plan, cast, speak(plan, cast), photographic=options.photographic)
+    bar = ProgressBar()
+    bar.stage("check")
+    report = check(
+        frames, film.sound, film.rate, plan, cast, speak(plan, cast),
+        photographic=options.photographic, progress=bar,
+    )  # fmt: skip
+    bar.close()
     print(json.dumps(report.to_json(), indent=1) if options.json else printable(report_text(report, plan)))
     if options.sheet:
         write_picture(options.sheet, film_sheet(frames, plan, cast, report.marks))

@@ -1,6 +1,6 @@
 from comfy_api.latest import io
 
-from . import convert, sockets
+from . import convert, host, sockets
 
 
 class ContinuityReport(io.ComfyNode):
@@ -33,13 +33,16 @@ class ContinuityReport(io.ComfyNode):
     @classmethod
     def execute(cls, images, plan, photographic: bool, cast=None, audio=None) -> io.NodeOutput:
         from kling_core.contact_sheet import film_sheet
-        from kling_core.continuity.check import check
+        from kling_core.continuity.check import MEASUREMENTS, check
         from kling_core.continuity.report import report_text
         from kling_core.elements.element import Cast
         from kling_core.sound.speech import speak
 
         cast, frames = cast or Cast(), convert.pictures(images)
         sound, rate = (None, None) if audio is None else convert.recording(audio)
-        report = check(frames, sound, rate, plan, cast, speak(plan, cast), photographic=photographic)
+        report = check(
+            frames, sound, rate, plan, cast, speak(plan, cast),
+            photographic=photographic, progress=host.HostProgress(MEASUREMENTS),
+        )  # fmt: skip
         sheet = film_sheet(frames, plan, cast, report.marks)
         return io.NodeOutput(report_text(report, plan), convert.image(sheet[None]))

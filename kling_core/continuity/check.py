@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 
@@ -15,6 +17,7 @@ from kling_core.sound.speech import SpokenLine
 MOST_SECONDS, MOST_PIXELS = 180, 4096 * 2160
 _WIDEST = 512  # pixels: larger films are measured at this size, which shows all that the instruments use
 _ASPECT_TOLERANCE = 0.03
+MEASUREMENTS = 5
 
 # What benchmarks/instruments.py finds on 22 true renders (seeds 0 to 21), 256 x 144, six shots each.
 CUTS = Instrument("cuts", cuts.INSTRUMENT, "110 of 110 cuts exact, none too many")
@@ -31,22 +34,35 @@ def check(
     speech: tuple[SpokenLine, ...],
     *,
     photographic: bool = False,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Report:
     """Measure a film against its plan.
 
     frames: uint8 [T, H, W, 3], T as the plan has (`on_the_plans_clock` makes them so). sound: float32 [C, N] at `rate`,
     None for a silent film. speech: the plan's lines as `sound.speech.speak` speaks them, which is deterministic.
     photographic: real people instead of puppets, so faces and speakers are told by embeddings where the packages for
-    them are installed. Raises KlingError where the film or the cast cannot be of this plan.
+    them are installed. progress: told how many of how many measurements are done. Raises KlingError where the film or
+    the cast cannot be of this plan.
     """
     _refuse_strangers(frames, plan, cast)
     frames = _at_most(frames, _WIDEST)
     listener = _listener(photographic)
+
+    def done(measurements: int) -> None:
+        if progress:
+            progress(measurements, MEASUREMENTS)
+
+    done(0)
     identity, error, who = _identity(frames, plan, cast, photographic)
+    done(1)
     cut_report = cuts.measure_cuts(frames, plan)
+    done(2)
     lip_tracks = () if photographic else lips.measure_lips(frames, plan, speech)
+    done(3)
     camera_tracks = camera.measure_camera(frames, plan)
+    done(4)
     line_voices = None if sound is None else voices.measure_voices(sound, rate, plan, cast, speech, listener)
+    done(MEASUREMENTS)
     judged = {
         "identity": judge.judge_identity(identity or (), error),
         "cuts": judge.judge_cuts(cut_report, plan),

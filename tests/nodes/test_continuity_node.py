@@ -1,5 +1,6 @@
 """The ContinuityReport node, on a film in which nothing is to be seen."""
 
+import comfy_double
 import pytest
 import torch
 from fake_backbone import FakeBackbone
@@ -39,3 +40,12 @@ def test_without_sound_the_voices_are_left_out(run, plan):
 def test_a_film_that_is_not_the_plans_is_refused(run, plan):
     with pytest.raises(KlingError, match="has 24 frames, its plan 48"):
         run("ContinuityReport", images=torch.zeros(24, 72, 128, 3), plan=plan, cast=CAST)
+
+
+def test_measuring_shows_in_the_graph_and_can_be_cancelled(host, run, plan):
+    film = torch.full((48, 72, 128, 3), 0.4)
+    run("ContinuityReport", images=film, plan=plan, cast=CAST)
+    assert [done for done, _, _ in host.progress] == [0, 1, 2, 3, 4, 5]
+    host.interrupted = True
+    with pytest.raises(comfy_double.Interrupted):
+        run("ContinuityReport", images=film, plan=plan, cast=CAST)
