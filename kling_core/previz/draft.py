@@ -12,7 +12,7 @@ from kling_core.previz.conditioning import looks_of, mouth_curves
 from kling_core.previz.stage.scene import SUPERSAMPLING, draw_shot
 from kling_core.sound.speech import SpokenLine
 
-PORTION_PIXELS = 1_000_000
+PORTION_PIXELS = 4_000_000
 """Drawn at a time, supersampled: keeps memory small at any length and size, and whoever waits soon sees a frame."""
 
 
