@@ -108,6 +108,35 @@ def test_previews_show_one_picture_a_shot(backbone, plan, take):
     assert preview.shape == (3, height, width, 3) and 0 <= preview.min() and preview.max() <= 1
 
 
+def test_takes_side_by_side_are_to_the_bit_what_they_are_alone(backbone, plan, take):
+    other = backbone.sample(backbone.condition(plan, CAST), seed=5, settings=SETTINGS)
+    pieces = list(backbone.decode_takes([take, other], plan, CAST))
+    for number, alone in enumerate((take, other)):
+        together = np.concatenate([piece[number] for piece in pieces])
+        assert np.array_equal(together, frames_of(backbone, alone, plan))
+
+
+def test_faces_show_the_expressions_that_were_asked_for(backbone):
+    """From one expression to the next, a face changes where the stage's own render does, and in the same way."""
+    shots = tuple(
+        Shot(seconds=1, size="close", subjects=("ruby",), actions=(Action(subject="ruby", expression=expression),))
+        for expression in ("joy", "anger", "surprise")
+    )
+    plan = resolve(Storyboard(place="studio", shots=shots), CAST, backbone.grid, backbone.limits, seed=(4, 4, 4))
+    width, height = backbone.output_size(plan)
+    x0, y0, x1, y1 = plan.blocking[0].subjects[0].head[6]
+    face = slice(round(y0 * height), round(y1 * height)), slice(round(x0 * width), round(x1 * width))
+    take = backbone.sample(backbone.condition(plan, CAST), seed=4, settings=SETTINGS)
+    film, stage = (
+        [frames[shot.start + 6][face].astype(float) for shot in plan.shots]
+        for frames in (frames_of(backbone, take, plan), np.concatenate(list(draft(plan, CAST, width, height))))
+    )
+    for one, other in ((0, 1), (1, 2)):
+        film_changes, stage_changes = film[one] - film[other], stage[one] - stage[other]
+        assert np.corrcoef(film_changes.ravel(), stage_changes.ravel())[0, 1] > 0.5
+        assert film_changes.std() > 0.4 * stage_changes.std()
+
+
 def test_the_draft_opens_the_speakers_mouth(plan):
     sound = np.sin(np.arange(24000) * 0.05).astype(np.float32)
     line = SpokenLine(0, "ruby", 0.0, sound, 24000, voice="tone", note="")
