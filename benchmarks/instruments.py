@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,9 +22,12 @@ from true_renders import TrueRender, true_render
 
 from kling_core.continuity.camera import measure_camera
 from kling_core.continuity.cuts import measure_cuts
+from kling_core.continuity.identity import measure_identity
 from kling_core.continuity.lips import measure_lips
 from kling_core.continuity.speaker_embeddings import EmbeddingListener, is_installed
 from kling_core.continuity.voices import PitchListener, measure_voices
+from kling_core.elements.element import Binding, Cast
+from kling_core.previz.reader import Reader
 from kling_core.previz.world import GRID
 from kling_core.storyboard.storyboard import VERBS
 
@@ -48,6 +52,9 @@ class Exam:
     """Collects what instruments read on true renders."""
 
     def __init__(self) -> None:
+        self.reader = Reader.load()
+        self.misread: list[bool] = []
+        self.told_apart: dict[str, list[bool]] = defaultdict(list)
         self.cuts: list[int | None] = []
         self.too_many = 0
         self.lips: list[float | None] = []
@@ -60,6 +67,7 @@ class Exam:
         self.heard: dict[str, list[bool]] = defaultdict(list)
 
     def sit(self, true: TrueRender) -> None:
+        self.recognise(true)
         cuts = measure_cuts(true.frames, true.plan)
         self.cuts += [cut.error for cut in cuts.cuts]
         self.too_many += len(cuts.too_many)
@@ -79,8 +87,20 @@ class Exam:
             lines = measure_voices(true.sound, rate, true.plan, true.cast, true.speech, listener)
             self.heard[listener.name] += [line.heard == line.speaker for line in lines if not line.left_out]
 
+    def recognise(self, true: TrueRender) -> None:
+        """The film as it is, and as it would be judged if everybody in it were played by somebody else of the cast."""
+        for what, cast in (("right", true.cast), ("swapped", _in_turn(true.cast))):
+            for each in measure_identity(true.frames, true.plan, cast, reader=self.reader):
+                self.told_apart[what].append(each.swapped == (what == "swapped"))
+                if what == "right":
+                    self.misread += [wanted != read for wanted, read in each.attributes.values()]
+
     def result(self) -> dict:
         return {
+            "identity": {
+                "misread": round(float(np.mean(self.misread)), 4), "of": len(self.misread),
+                "told_apart": {what: {"right": sum(told), "of": len(told)} for what, told in self.told_apart.items()},
+            },
             "cuts": {"planned": len(self.cuts), "exact": self.cuts.count(0), "too_many": self.too_many},
             "lips": {
                 "correlation": summary(self.lips), "bearded": summary(self.bearded),
@@ -92,6 +112,15 @@ class Exam:
             },
             "voices": {name: {"lines": len(right), "right": sum(right)} for name, right in self.heard.items()},
         }
+
+
+def _in_turn(cast: Cast) -> Cast:
+    """The same names, each with the looks of the next."""
+    elements = [binding.element for binding in cast.bindings]
+    return Cast(tuple(
+        Binding(replace(element, views=other.views, look=other.look))
+        for element, other in zip(elements, elements[1:] + elements[:1])
+    ))  # fmt: skip
 
 
 def summary(values: list[float | None]) -> dict | None:

@@ -64,11 +64,14 @@ class Reading:
         return {name: ATTRIBUTES[name][int(row.argmax())] for name, row in self.log_probabilities.items()}
 
     def likelihood(self, names: Names, among: Sequence[str]) -> float:
-        """Log-probability that somebody is called by `names`, in the attributes `among` those read."""
+        """Log-likelihood of the reading, up to a constant, if it is of somebody called by `names`; only the attributes
+        `among` those read count. Bayes' theorem, every name of an attribute being as common as every other: whoever may
+        be called by two names (a colour on the border, hair under a hat) is as likely as the mean of both, not twice as
+        likely as others."""
         return float(sum(
             np.logaddexp.reduce([
                 self.log_probabilities[attribute][ATTRIBUTES[attribute].index(name)] for name in names[attribute]
-            ])
+            ]) - np.log(len(names[attribute]))
             for attribute in among
         ))  # fmt: skip
 

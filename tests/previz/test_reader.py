@@ -11,7 +11,7 @@ from staging import RED, alone, blocked, shot
 from kling_core.errors import KlingError
 from kling_core.plan.plan import Performance, PlannedMove
 from kling_core.previz.attributes import ATTRIBUTES, names_of
-from kling_core.previz.reader import CROPS, SHIPPED, Reader, ReaderNet, cut
+from kling_core.previz.reader import CROPS, SHIPPED, Reader, ReaderNet, Reading, cut
 from kling_core.previz.sightings import Sighting, sightings, spread
 from kling_core.previz.stage.casting import is_held_out, random_look
 from kling_core.previz.stage.look import Look
@@ -134,6 +134,24 @@ def test_a_box_of_any_size_gives_crops():
         assert {name: crop.shape for name, crop in crops.items()} == {
             name: (3, crop.rows, crop.columns) for name, crop in CROPS.items()
         }
+
+
+def reading_of(**shares):
+    """A reading with a share for every name that is given, the rest spread evenly over the others."""
+    names = ATTRIBUTES["hair style"]
+    rest = (1 - sum(shares.values())) / (len(names) - len(shares))
+    return Reading({"hair style": np.log([shares.get(name, rest) for name in names])}, 1)
+
+
+def test_who_may_be_called_by_two_names_is_no_likelier_for_it():
+    """Bald or mohawk under a hat: a reading that speaks for neither of two people must not favour the one with two."""
+    one, two = {"hair style": frozenset({"long"})}, {"hair style": frozenset({"bald", "mohawk"})}
+    evenly = reading_of()
+    assert evenly.likelihood(one, ["hair style"]) == pytest.approx(evenly.likelihood(two, ["hair style"]))
+    for names, shares in ((one, {"long": 0.4}), (two, {"bald": 0.4}), (two, {"mohawk": 0.4})):
+        other = two if names is one else one
+        read = reading_of(**shares)
+        assert read.likelihood(names, ["hair style"]) > read.likelihood(other, ["hair style"])
 
 
 def test_the_same_seed_films_the_same_people():
