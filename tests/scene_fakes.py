@@ -5,7 +5,7 @@ import torch
 
 from kling_core.backbone import Latents, Limits, Settings
 from kling_core.elements.element import Binding, Cast, Element
-from kling_core.plan.grid import Grid
+from kling_core.plan.grid import Grid, Lattice
 from kling_core.storyboard.script import parse_script
 
 CHANNELS, AUDIO_CHANNELS = 3, 4
@@ -27,7 +27,8 @@ class FakeBackbone:
     """Its pictures are as bright as their shot's number, its ambience is silence; it notes what it was asked."""
 
     grid = Grid(
-        fps=12, frames_per_latent=4, spatial_stride=8, audio_rate=24000, reference_tokens=40,
+        fps=12, lattice=Lattice((4,)), spatial_stride=8, audio_rate=24000, audio_token_rate=12, sound_tracks=2,
+        reference_tokens=40,
         sizes={"16:9": (128, 72), "9:16": (72, 128), "1:1": (96, 96)},
     )
     limits = Limits(shots=6, seconds=(3.0, 15.0), elements=7, views_per_element=4, subjects_per_shot=3)

@@ -36,7 +36,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple, get_args
 from weakref import WeakKeyDictionary
 
-from kling_core.attention.layout import AUDIO, REFERENCE, TEXT, VIDEO, Layout, Segment
+from kling_core.attention.layout import AUDIO, KINDS, REFERENCE, TEXT, VIDEO, Layout, Segment
 from kling_core.attention.spans import Group, KeySpan, SpanTable, merged
 from kling_core.errors import KlingError, Problem, ProblemList
 
@@ -107,42 +107,65 @@ class _Effective(NamedTuple):
     mode: ShotMode
 
 
-_tables: WeakKeyDictionary[Layout, dict[_Effective, SpanTable]] = WeakKeyDictionary()
+_Tables = dict[tuple[_Effective, frozenset[str], frozenset[str]], SpanTable]
+_tables: WeakKeyDictionary[Layout, _Tables] = WeakKeyDictionary()
 
 
 def route(
-    layout: Layout, policy: Policy, *, layer: int = 0, layers: int = 1, step: int = 0, steps: int = 1
+    layout: Layout,
+    policy: Policy,
+    *,
+    queries: Iterable[str] = KINDS,
+    keys: Iterable[str] = KINDS,
+    layer: int = 0,
+    layers: int = 1,
+    step: int = 0,
+    steps: int = 1,
 ) -> SpanTable:
     """The SpanTable of a layout under a policy, in one layer of `layers` and one step of `steps` (both 0-based).
 
-    Layers and steps with the same strengths get the same table object, with its index tensors. With nothing to hide
-    the table is open, and `attend` is plain attention.
+    queries, keys: the kinds of tokens that look and that are looked at, numbered in packed order without the others:
+    all in a packed stream, ("video",) and ("text",) in the text attention of a model that has one. Layers and steps
+    with the same strengths get the same table object, with its index tensors. With nothing to hide the table is open,
+    and `attend` is plain attention.
     """
     strengths = tuple(getattr(policy, name).strength_at(layer, layers, step, steps) for name in RULES)
     effective = _Effective(strengths, policy.shots.mode if strengths[-1] else "full")
-    tables = _tables.setdefault(layout, {})
-    if effective not in tables:
-        tables[effective] = _build(layout, effective)
-    return tables[effective]
+    tables, key = _tables.setdefault(layout, {}), (effective, frozenset(queries), frozenset(keys))
+    if key not in tables:
+        tables[key] = _build(layout, *key)
+    return tables[key]
 
 
-def _build(layout: Layout, effective: _Effective) -> SpanTable:
-    segments = [(segment, _trait(segment)) for segment in layout.segments if len(segment)]
+def _build(layout: Layout, effective: _Effective, query_kinds: frozenset[str], key_kinds: frozenset[str]) -> SpanTable:
+    looking_at, seen = _numbered(layout, query_kinds), _numbered(layout, key_kinds)
     spans_of: dict[Segment, list[tuple[int, int]]] = defaultdict(list)
-    for segment, trait in segments:
-        spans_of[trait].append((segment.start, segment.stop))
+    for segment in looking_at:
+        spans_of[_trait(segment)].append((segment.start, segment.stop))
     view = _View(layout, effective.mode)
+    seen_traits = [_trait(segment) for segment in seen]
+    traits = list(dict.fromkeys(seen_traits))
     # Queries that see the same keys with the same biases form one group, whatever they are.
-    queries: dict[tuple[float, ...], list[tuple[int, int]]] = defaultdict(list)
+    groups_of: dict[tuple[float, ...], list[tuple[int, int]]] = defaultdict(list)
     for looking, spans in spans_of.items():
-        queries[tuple(_bias(view, effective.strengths, looking, seen) for seen in spans_of)] += spans
+        groups_of[tuple(_bias(view, effective.strengths, looking, trait) for trait in traits)] += spans
     groups = []
-    for biases, spans in queries.items():
-        bias_of = dict(zip(spans_of, biases, strict=True))
-        keys = _key_spans((segment, bias_of[trait]) for segment, trait in segments)
-        groups.append(Group(merged(sorted(spans)), keys))
+    for biases, spans in groups_of.items():
+        bias_of = dict(zip(traits, biases, strict=True))
+        visible = _key_spans((segment, bias_of[trait]) for segment, trait in zip(seen, seen_traits, strict=True))
+        groups.append(Group(merged(sorted(spans)), visible))
     groups.sort(key=lambda group: group.queries[0])
-    return SpanTable(layout.tokens, tuple(groups))
+    return SpanTable(sum(map(len, looking_at)), sum(map(len, seen)), tuple(groups))
+
+
+def _numbered(layout: Layout, kinds: frozenset[str]) -> list[Segment]:
+    """The segments of some kinds, none of them empty, as if there were no others."""
+    found, at = [], 0
+    for segment in layout.segments:
+        if segment.kind in kinds and len(segment):
+            found.append(replace(segment, start=at, stop=at + len(segment)))
+            at += len(segment)
+    return found
 
 
 def _trait(segment: Segment) -> Segment:

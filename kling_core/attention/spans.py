@@ -51,13 +51,16 @@ class Group:
 
 @dataclass(frozen=True, eq=False)
 class SpanTable:
-    """Groups of queries and the keys that each sees, over `tokens` tokens. Every token is a query of one group.
+    """Groups of queries and the keys that each sees, of `query_tokens` and `key_tokens` tokens: the same ones in a
+    packed stream, different ones in cross-attention. Every query token belongs to one group.
 
-    A key that no span of a group names is hidden from it exactly: it takes no part in the computation. Index tensors
-    are made once per device and kept here, as a table serves all layers and steps that share its policy.
+    A key that no span of a group names is hidden from it exactly: it takes no part in the computation. Queries that see
+    no key at all get zeros, as if this attention were not there. Index tensors are made once per device and kept here,
+    as a table serves all layers and steps that share its policy.
     """
 
-    tokens: int
+    query_tokens: int
+    key_tokens: int
     groups: tuple[Group, ...]
     _gathers: dict = field(default_factory=dict, repr=False)
 
@@ -68,37 +71,38 @@ class SpanTable:
             if start != at or stop <= start:
                 raise ValueError(f"queries must cover every token once; span [{start}, {stop}) follows token {at}")
             at = stop
-        if at != self.tokens:
-            raise ValueError(f"groups have {at} queries, the table {self.tokens} tokens")
+        if at != self.query_tokens:
+            raise ValueError(f"groups have {at} queries, the table {self.query_tokens}")
         for group in self.groups:
             self._check_keys(group)
 
     def _check_keys(self, group: Group) -> None:
-        if not group.keys:
-            raise ValueError(f"queries {group.queries[0]} see no key at all")
         at = 0
         for span in group.keys:
-            if not (at <= span.start < span.stop <= self.tokens and math.isfinite(span.bias)):
-                raise ValueError(f"key spans must ascend within {self.tokens} tokens, with a finite bias: {span}")
+            if not (at <= span.start < span.stop <= self.key_tokens and math.isfinite(span.bias)):
+                raise ValueError(f"key spans must ascend within {self.key_tokens} tokens, with a finite bias: {span}")
             at = span.stop
 
     @classmethod
-    def open(cls, tokens: int) -> SpanTable:
-        """Everybody sees everybody: plain attention."""
-        return cls(tokens, (Group(((0, tokens),), (KeySpan(0, tokens),)),)) if tokens else cls(0, ())
+    def open(cls, query_tokens: int, key_tokens: int | None = None) -> SpanTable:
+        """Everybody sees everybody: plain attention. Without `key_tokens` the queries are the keys."""
+        key_tokens = query_tokens if key_tokens is None else key_tokens
+        keys = (KeySpan(0, key_tokens),) if key_tokens else ()
+        return cls(query_tokens, key_tokens, (Group(((0, query_tokens),), keys),) if query_tokens else ())
 
     @property
     def is_open(self) -> bool:
-        return self.groups == SpanTable.open(self.tokens).groups
+        return self.groups == SpanTable.open(self.query_tokens, self.key_tokens).groups
 
     def pairs(self) -> int:
-        """Query-key pairs that are computed, the cost of attention; tokens² when open."""
+        """Query-key pairs that are computed, the cost of attention; all of them when open."""
         return sum(group.query_count * group.key_count for group in self.groups)
 
     def describe(self) -> str:
         """One line a group, for people."""
-        share = self.pairs() / max(self.tokens**2, 1)
-        lines = [f"{self.tokens} tokens, {len(self.groups)} groups, {share:.0%} of all pairs"]
+        share = self.pairs() / max(self.query_tokens * self.key_tokens, 1)
+        tokens = f"{self.query_tokens} tokens" + f" on {self.key_tokens}" * (self.key_tokens != self.query_tokens)
+        lines = [f"{tokens}, {len(self.groups)} groups, {share:.0%} of all pairs"]
         for group in self.groups:
             keys = [f"{span.start}:{span.stop}" + (f" ({span.bias:+.2f})" if span.bias else "") for span in group.keys]
             queries = [f"{start}:{stop}" for start, stop in group.queries]
@@ -155,14 +159,14 @@ class _Gathers:
     def of(cls, table: SpanTable, device: torch.device, dtype: torch.dtype) -> _Gathers:
         order = _tokens_of([span for group in table.groups for span in group.queries])
         groups = tuple(_group_gather(group, device, dtype) for group in table.groups)
-        if bool((order == torch.arange(table.tokens)).all()):
+        if bool((order == torch.arange(table.query_tokens)).all()):
             return cls(groups, None, None)
         return cls(groups, order.to(device), order.argsort().to(device))
 
 
 def _group_gather(group: Group, device: torch.device, dtype: torch.dtype) -> _GroupGather:
     spans = merged((span.start, span.stop) for span in group.keys)
-    keys = slice(*spans[0]) if len(spans) == 1 else _tokens_of(spans).to(device)
+    keys = slice(*(spans or [(0, 0)])[0]) if len(spans) < 2 else _tokens_of(spans).to(device)
     bias = None
     if group.biased:
         values = torch.tensor([span.bias for span in group.keys], dtype=torch.float64)
@@ -176,32 +180,68 @@ def _tokens_of(spans: Iterable[tuple[int, int]]) -> torch.Tensor:
 
 
 def attend(
-    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, table: SpanTable, kernel: Kernel | None = None
+    q: torch.Tensor,
+    k: torch.Tensor,
+    v: torch.Tensor,
+    table: SpanTable,
+    kernel: Kernel | None = None,
+    mask: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """Attention in which each query sees the keys that `table` grants it. q, k, v: [B, heads, tokens, head_dim].
+    """Attention in which each query sees the keys that `table` grants it.
 
-    Returns [B, heads, tokens, head_dim]. `kernel` is the host's preferred attention, scaled_dot_product_attention by
-    default. With an open table this is exactly one kernel call on the untouched q, k, v. Groups with a bias always go
-    to scaled_dot_product_attention, because several fast kernels silently drop a mask. Raises ValueError when q or k
-    has another number of tokens than the table.
+    q: [B, heads, queries, head_dim]; k, v: [B, heads, keys, head_dim]; returns the like of q. `kernel` is the host's
+    preferred attention, scaled_dot_product_attention by default. With an open table and no mask this is exactly one
+    kernel call on the untouched q, k, v. mask: what the model itself adds to the logits (float) or keeps (bool), of a
+    shape that broadcasts to [B, heads, queries, keys]. Groups with a bias or a mask always go to
+    scaled_dot_product_attention, because several fast kernels silently drop a mask. Raises ValueError when q or k has
+    another number of tokens than the table.
     """
-    if q.shape[2] != table.tokens or k.shape[2] != table.tokens:
-        raise ValueError(f"the table is for {table.tokens} tokens, q has {q.shape[2]} and k {k.shape[2]}")
+    if (q.shape[2], k.shape[2]) != (table.query_tokens, table.key_tokens):
+        wanted = f"{table.query_tokens} queries and {table.key_tokens} keys"
+        raise ValueError(f"the table is for {wanted}, these are {q.shape[2]} and {k.shape[2]}")
     kernel = kernel or F.scaled_dot_product_attention
-    if table.is_open:
+    if table.is_open and mask is None:
         return kernel(q, k, v)
+    if not table.query_tokens:
+        return torch.zeros_like(q)
+    if mask is not None:
+        mask = _added(mask, q)
     gathers = table.gathers(q.device, q.dtype)
     if gathers.order is not None:
         q = q.index_select(2, gathers.order)
+        mask = mask.index_select(2, gathers.order) if mask is not None and mask.shape[2] > 1 else mask
     outputs, at = [], 0
     for group in gathers.groups:
-        queries = q[:, :, at : at + group.queries]
+        rows = slice(at, at + group.queries)
         at += group.queries
-        keys, values = group.take(k), group.take(v)
-        if group.bias is None:
-            outputs.append(kernel(queries, keys, values))
-        else:
-            outputs.append(F.scaled_dot_product_attention(queries, keys, values, attn_mask=group.bias))
+        outputs.append(_attend_group(q[:, :, rows], k, v, group, kernel, _rows(mask, rows)))
     # One cat and one permutation instead of writes in place, which would make autograd copy the whole output a group.
     output = torch.cat(outputs, 2)
     return output if gathers.inverse is None else output.index_select(2, gathers.inverse)
+
+
+def _attend_group(
+    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, group: _GroupGather, kernel: Kernel, mask: torch.Tensor | None
+) -> torch.Tensor:
+    keys, values = group.take(k), group.take(v)
+    if not keys.shape[2]:
+        return torch.zeros_like(q)
+    bias = group.bias
+    if mask is not None:
+        mask = group.take(mask.transpose(2, 3)).transpose(2, 3)
+        bias = mask if bias is None else mask + bias
+    if bias is None:
+        return kernel(q, keys, values)
+    return F.scaled_dot_product_attention(q, keys, values, attn_mask=bias)
+
+
+def _rows(mask: torch.Tensor | None, rows: slice) -> torch.Tensor | None:
+    return mask[:, :, rows] if mask is not None and mask.shape[2] > 1 else mask
+
+
+def _added(mask: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
+    """Any mask as what is added to the logits, [.., .., queries or 1, keys]."""
+    mask = mask.reshape((1,) * (4 - mask.dim()) + tuple(mask.shape))
+    if mask.dtype == torch.bool:
+        return torch.zeros_like(mask, dtype=q.dtype).masked_fill_(~mask, -torch.inf)
+    return mask.to(q)

@@ -89,7 +89,7 @@ def on_the_plans_clock(frames: np.ndarray, fps: float, plan: Plan) -> np.ndarray
     problems, seconds = ProblemList(), len(frames) / fps
     if seconds > MOST_SECONDS:
         problems.add("film", f"is {seconds:.0f} s long, at most {MOST_SECONDS} s", "Cut out the scene.")
-    elif abs(seconds - plan.seconds) > plan.grid.latent_seconds / 2:
+    elif abs(seconds - plan.seconds) > plan.grid.cut_seconds / 2:
         what = f"is {seconds:.2f} s long, its plan {plan.seconds:.2f} s"
         problems.add("film", what, "Check it against the scene and the elements that it was made from.")
     problems.raise_if_any()

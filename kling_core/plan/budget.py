@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 _PRIORITY = ("front", "detail", "side", "back")
 SCENE_WORDS, SHOT_WORDS, PERFORMANCE_WORDS = 2, 3, 2
 """Facts that a model is told in words: place and time; size, angle and move; verb and expression."""
-SOUND_TRACKS = 2  # speech and ambience
 
 
 def choose_references(
@@ -56,6 +55,6 @@ def count_tokens(
     return {
         "text": words,
         "reference": elements * grid.reference_tokens,
-        "audio": frames * grid.audio_tokens_per_frame * SOUND_TRACKS,
-        "video": frames // grid.frames_per_latent * rows * columns,
+        "audio": grid.audio_tokens(frames) * grid.sound_tracks,
+        "video": grid.lattice.latents(frames) * rows * columns,
     }

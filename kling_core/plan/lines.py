@@ -66,6 +66,6 @@ def _report_too_long(
     shown = text if len(text) <= _TEXT_SHOWN else text[: _TEXT_SHOWN - 1] + "…"
     needed = max(stop for _, stop in times)
     what = f"“{shown}” needs {stop - start:.1f} s and would end at {stop:.1f} s of a shot of {length:.1f} s"
-    longer = needed + grid.latent_seconds / 2
+    longer = needed + grid.cut_seconds / 2
     remedy = f"Make the shot at least {longer:.1f} s long, or say less in it."
     problems.add(f"shot {number}, line {at + 1}", what, remedy)

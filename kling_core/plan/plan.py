@@ -122,5 +122,5 @@ class Plan:
         return self.grid.sizes[self.aspect]
 
     def shot_latents(self, shot: PlannedShot) -> range:
-        stride = self.grid.frames_per_latent
-        return range(shot.start // stride, shot.stop // stride)
+        lattice = self.grid.lattice
+        return range(lattice.latents(shot.start), lattice.latents(shot.stop))

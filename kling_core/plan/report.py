@@ -21,7 +21,7 @@ def plan_text(plan: Plan) -> str:
         *(_shot_text(shot, plan) for shot in plan.shots),
     ]
     if plan.moved:
-        step = f"{plan.grid.latent_seconds:.3f} s"
+        step = f"{plan.grid.cut_seconds:.3f} s"
         parts.append("\n".join([f"Moved to the grid of {step}:", *(f"  {adjustment}" for adjustment in plan.moved)]))
     if plan.notes:
         parts.append("\n".join(["Notes:", *(f"  {note}" for note in plan.notes)]))

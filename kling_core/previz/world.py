@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from kling_core.backbone import Limits
-from kling_core.plan.grid import Grid
+from kling_core.plan.grid import Grid, Lattice
 
 PATCH = 8  # pixels a side of a video token
 GRID = Grid(
     fps=12,
-    frames_per_latent=4,
+    lattice=Lattice((4,)),
     spatial_stride=PATCH,
     # Every aspect has 144 tokens a latent, so that all of them fit one training batch.
     sizes={"16:9": (128, 72), "9:16": (72, 128), "1:1": (96, 96)},
     audio_rate=24000,
-    audio_tokens_per_frame=1,
+    audio_token_rate=12.0,
+    sound_tracks=2,
     reference_tokens=40,
 )
 LIMITS = Limits(shots=6, seconds=(3.0, 15.0), elements=7, views_per_element=4, subjects_per_shot=3)

@@ -1,7 +1,8 @@
 """What stays and what is made anew: retakes, first and last frame, given sound, a guide. All of it is a Keep.
 
-Latents of a scene: video [T, C, H, W], a row a latent; audio [tokens, C], the speech track's tokens for all frames,
-then the ambience track's. `audio_frames` and `audio_tracks` are the only places that know this order.
+Latents of a scene: video [T, C, H, W], a row a latent; audio [tokens, …], track after track. The embedded model has two
+tracks, speech and then ambience; models that make all sound themselves have one. `audio_frames` and `audio_tracks` are
+the only places that know this order.
 """
 
 from __future__ import annotations
@@ -19,17 +20,17 @@ if TYPE_CHECKING:
     from kling_core.plan.plan import Plan
 
 SPEECH, AMBIENCE = 0, 1
-TRACKS = 2
 
 
 def audio_frames(plan: Plan) -> torch.Tensor:
     """[tokens] the video frame that each audio token belongs to."""
-    return torch.arange(plan.frames).repeat_interleave(plan.grid.audio_tokens_per_frame).repeat(TRACKS)
+    tokens = plan.grid.audio_tokens(plan.frames)
+    return ((torch.arange(tokens) + 0.5) * plan.frames / tokens).long().repeat(plan.grid.sound_tracks)
 
 
 def audio_tracks(plan: Plan) -> torch.Tensor:
-    """[tokens] the track of each audio token, SPEECH or AMBIENCE."""
-    return torch.arange(TRACKS).repeat_interleave(plan.frames * plan.grid.audio_tokens_per_frame)
+    """[tokens] the track of each audio token; of two, SPEECH or AMBIENCE."""
+    return torch.arange(plan.grid.sound_tracks).repeat_interleave(plan.grid.audio_tokens(plan.frames))
 
 
 def latent_shots(plan: Plan) -> torch.Tensor:
@@ -47,14 +48,15 @@ def audio_shots(plan: Plan) -> torch.Tensor:
 def keep_all_but(plan: Plan, latents: Latents, shots: Iterable[int]) -> Keep:
     """Keep an earlier take but for the 0-based `shots`, whose picture and ambience are made anew.
 
-    Speech is given, not made, so it stays; `merged` with `given_sound` replaces it. Raises KlingError when there is no
-    such shot or the take is of another length than the plan.
+    Where speech has a track of its own it is given, not made, so it stays; `merged` with `given_sound` replaces it.
+    Raises KlingError when there is no such shot or the take is of another length than the plan.
     """
     shots = sorted(set(shots))
     _check_retake(plan, latents, shots)
     again = torch.tensor(shots, dtype=torch.long)
     video = ~torch.isin(latent_shots(plan), again)
-    audio = ~(torch.isin(audio_shots(plan), again) & (audio_tracks(plan) == AMBIENCE))
+    made = audio_tracks(plan) == plan.grid.sound_tracks - 1
+    audio = ~(torch.isin(audio_shots(plan), again) & made)
     rows, columns = latents.video.shape[2:]
     return Keep(latents, video.float()[:, None, None].repeat(1, rows, columns), audio.float())
 
@@ -94,8 +96,9 @@ def given_sound(like: Latents, sound: torch.Tensor, track: int = SPEECH) -> Keep
     like: latents of the scene's shapes, whose values do not matter.
     """
     keep = _nothing(like)
-    keep.latents.audio.unflatten(0, (TRACKS, -1))[track] = sound
-    keep.audio.unflatten(0, (TRACKS, -1))[track] = 1
+    rows = slice(track * len(sound), (track + 1) * len(sound))
+    keep.latents.audio[rows] = sound
+    keep.audio[rows] = 1
     return keep
 
 

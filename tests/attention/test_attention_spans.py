@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from kling_core.attention.layout import KINDS
 from kling_core.attention.routing import Policy, Rule, ShotRule, route
 from kling_core.attention.spans import Group, KeySpan, SpanTable, attend
 
@@ -39,6 +40,50 @@ def test_attend_equals_dense_masked_attention(layout, policy, seed):
     assert torch.allclose(routed, dense, atol=1e-5)
 
 
+some_kinds = st.sets(st.sampled_from(KINDS), min_size=1)
+
+
+@settings(max_examples=150, deadline=None)
+@given(layouts(), policies, some_kinds, some_kinds, st.sampled_from(["none", "rows", "keys", "boolean"]))
+def test_cross_attention_equals_its_part_of_the_dense_mask(layout, policy, looking, seen, kind):
+    """Models with attention of their own for text or sound look from some kinds at others, and bring masks."""
+    rows, columns = (
+        torch.tensor([
+            token
+            for segment in layout.segments if segment.kind in kinds
+            for token in range(segment.start, segment.stop)
+        ]).long()
+        for kinds in (looking, seen)
+    )  # fmt: skip
+    table = route(layout, policy, queries=looking, keys=seen)
+    q, _, _ = random_qkv(len(rows), 1)
+    _, k, v = random_qkv(len(columns), 2)
+    mask = {
+        "none": None, "rows": torch.randn(1, 1, len(rows), len(columns)), "keys": torch.randn(len(columns))[None],
+        "boolean": torch.rand(2, 1, 1, len(columns)) > 0.3,
+    }[kind]  # fmt: skip
+    bias = dense_bias(layout, policy)[rows][:, columns][None, None]
+    if mask is not None:
+        added = torch.zeros(mask.shape).masked_fill(~mask, -torch.inf) if kind == "boolean" else mask
+        bias = bias + added
+    if not len(rows):
+        assert attend(q, k, v, table, mask=mask).shape == q.shape
+        return
+    weights = torch.softmax(q @ k.transpose(-1, -2) / q.shape[-1] ** 0.5 + bias, -1) if len(columns) else 0
+    dense = weights @ v if len(columns) else torch.zeros_like(q)
+    routed = attend(q, k, v, table, mask=mask)
+    told = (bias > -torch.inf).any(-1, keepdim=True).expand(2, 2, -1, 1) if len(columns) else torch.zeros(1).bool()
+    assert torch.allclose(torch.where(told, routed, 0), torch.where(told, dense, 0), atol=1e-5)
+    if kind == "none":
+        assert not routed[~told.expand_as(routed)].any()
+
+
+def test_who_sees_no_key_gets_zeros():
+    q, k, v = random_qkv(4)
+    output = attend(q, k, v, SpanTable(4, 4, (Group(((0, 2),), ()), Group(((2, 4),), (KeySpan(0, 4),)))))
+    assert not output[:, :, :2].any() and output[:, :, 2:].all()
+
+
 @settings(max_examples=30, deadline=None)
 @given(layouts(), policies, st.integers(0, 99))
 def test_gradients_equal_those_of_dense_masked_attention(layout, policy, seed):
@@ -65,7 +110,8 @@ def test_fully_open_calls_the_kernel_once_with_the_untouched_tensors():
 
 
 def test_the_hosts_kernel_computes_unbiased_groups_only():
-    table = SpanTable(4, (Group(((0, 2),), (KeySpan(0, 4),)), Group(((2, 4),), (KeySpan(0, 3), KeySpan(3, 4, -1.0)))))
+    biased = Group(((2, 4),), (KeySpan(0, 3), KeySpan(3, 4, -1.0)))
+    table = SpanTable(4, 4, (Group(((0, 2),), (KeySpan(0, 4),)), biased))
     q, k, v = random_qkv(4)
     output = attend(q, k, v, table, kernel=lambda q, k, v: torch.full_like(q, 7.0))
     assert (output[:, :, :2] == 7).all()
@@ -104,7 +150,7 @@ def test_hidden_keys_do_not_reach_the_output_and_visible_ones_do(layout, policy,
 
 def test_index_tensors_are_made_once_a_device_and_dtype():
     table = route(six_shots(), Policy())
-    q, k, v = random_qkv(table.tokens)
+    q, k, v = random_qkv(table.query_tokens)
     attend(q, k, v, table)
     first = table.gathers(q.device, q.dtype)
     attend(q, k, v, table)
@@ -129,7 +175,8 @@ def test_sparse_shots_cost_about_a_quarter_at_six_shots():
 
 
 def test_describe_names_every_group_and_the_cost():
-    table = SpanTable(4, (Group(((0, 3),), (KeySpan(0, 2), KeySpan(3, 4, -0.5))), Group(((3, 4),), (KeySpan(3, 4),))))
+    biased = Group(((0, 3),), (KeySpan(0, 2), KeySpan(3, 4, -0.5)))
+    table = SpanTable(4, 4, (biased, Group(((3, 4),), (KeySpan(3, 4),))))
     assert table.describe().splitlines() == [
         "4 tokens, 2 groups, 62% of all pairs",
         "0:3 sees 3 keys: 0:2 3:4 (-0.50)",
@@ -142,19 +189,18 @@ def test_describe_names_every_group_and_the_cost():
     [
         (Group(((0, 3),), (KeySpan(0, 4),)),),
         (Group(((0, 3), (2, 4)), (KeySpan(0, 4),)),),
-        (Group(((0, 4),), ()),),
         (Group(((0, 4),), (KeySpan(0, 5),)),),
         (Group(((0, 4),), (KeySpan(2, 4), KeySpan(0, 2))),),
         (Group(((0, 4),), (KeySpan(0, 4, float("-inf")),)),),
     ],
-    ids=["query missing", "query twice", "no keys", "key outside", "keys out of order", "infinite bias"],
+    ids=["query missing", "query twice", "key outside", "keys out of order", "infinite bias"],
 )
 def test_a_malformed_table_is_refused(groups):
     with pytest.raises(ValueError):
-        SpanTable(4, groups)
+        SpanTable(4, 4, groups)
 
 
 def test_a_table_for_another_length_is_refused():
     q, k, v = random_qkv(5)
-    with pytest.raises(ValueError, match="4 tokens"):
+    with pytest.raises(ValueError, match="4 queries"):
         attend(q, k, v, SpanTable.open(4))

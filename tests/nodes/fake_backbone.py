@@ -6,14 +6,14 @@ import numpy as np
 import torch
 
 from kling_core.backbone import Latents, Limits
-from kling_core.plan.grid import Grid
+from kling_core.plan.grid import Grid, Lattice
 
 CHANNELS, AUDIO_CHANNELS, TRACKS = 3, 4, 2
 
 
 class FakeBackbone:
     grid = Grid(
-        fps=12, frames_per_latent=4, spatial_stride=8, audio_rate=24000,
+        fps=12, lattice=Lattice((4,)), spatial_stride=8, audio_rate=24000, audio_token_rate=12, sound_tracks=2,
         sizes={"16:9": (128, 72), "9:16": (72, 128), "1:1": (96, 96)},
     )
     limits = Limits(shots=6, seconds=(3.0, 15.0), elements=7, views_per_element=4, subjects_per_shot=3)

@@ -2,12 +2,12 @@
 
 from kling_core.backbone import Limits
 from kling_core.elements.element import Binding, Cast, Element
-from kling_core.plan.grid import Grid
+from kling_core.plan.grid import Grid, Lattice
 from kling_core.storyboard.storyboard import Storyboard
 
 GRID = Grid(
-    fps=12, frames_per_latent=4, spatial_stride=8, sizes={"16:9": (128, 72), "9:16": (72, 128), "1:1": (96, 96)},
-    audio_rate=24000, reference_tokens=40,
+    fps=12, lattice=Lattice((4,)), spatial_stride=8, sizes={"16:9": (128, 72), "9:16": (72, 128), "1:1": (96, 96)},
+    audio_rate=24000, audio_token_rate=12, sound_tracks=2, reference_tokens=40,
 )
 LIMITS = Limits(shots=6, seconds=(3.0, 15.0), elements=3, views_per_element=2, subjects_per_shot=2)
 

@@ -3,7 +3,7 @@
 import torch
 
 from kling_core.backbone import Latents
-from kling_core.plan.grid import Grid
+from kling_core.plan.grid import Grid, Lattice
 from kling_core.plan.plan import Plan, PlannedShot
 from kling_core.sampling.flow import Sigmas, each, noise
 from kling_core.sampling.retake import audio_shots, latent_shots
@@ -14,7 +14,7 @@ SIZE = (2, 3)
 
 def make_plan(latents_a_shot=(2, 3, 2, 1)) -> Plan:
     """Shots of so many latents, four frames each, one audio token a frame and track."""
-    grid = Grid(12, 4, 8, {"16:9": (24, 16)}, 24000)
+    grid = Grid(12, Lattice((4,)), 8, {"16:9": (24, 16)}, 24000, audio_token_rate=12, sound_tracks=2)
     shots, at = [], 0
     for index, latents in enumerate(latents_a_shot):
         stop = at + 4 * latents

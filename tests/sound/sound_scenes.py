@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from kling_core.plan.blocking import block_shot
-from kling_core.plan.grid import Grid
+from kling_core.plan.grid import Grid, Lattice
 from kling_core.plan.plan import Performance, Plan, PlannedLine, PlannedShot
 
-GRID = Grid(fps=12, frames_per_latent=4, spatial_stride=8, sizes={"16:9": (128, 72)}, audio_rate=24000)
+GRID = Grid(fps=12, lattice=Lattice((4,)), spatial_stride=8, sizes={"16:9": (128, 72)}, audio_rate=24000)
 
 
 def line(index, speaker, text, start, stop, *, shot=0, language="en", delivery=""):
