@@ -44,10 +44,15 @@ class Settings:
 
 @dataclass(frozen=True)
 class Latents:
-    """video: [T, C, H, W] float, audio: [tokens, C] float, both on the CPU. T latents, H x W tokens each."""
+    """video: [T, C, H, W] float, audio: [tokens, …] float, both on the CPU. T latents; tokens of one track after those
+    of the other, none where the model makes no sound."""
 
     video: "torch.Tensor"
     audio: "torch.Tensor"
+
+    def settled(self) -> "Latents":
+        """Rounded to half precision, which is what a take's file holds. Rounding again changes nothing."""
+        return Latents(self.video.half().float(), self.audio.half().float())
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,8 @@ class Backbone(Protocol):
     """A model family behind one contract. Methods run in the order in which they stand here.
 
     defaults: how its weights are sampled best. licence: the name of their licence, for the report of every scene.
-    weights: tells its weights from any others, in at most 64 characters, for takes.
+    weights: tells its weights from any others, in at most 64 characters, for takes. speaks: whether the sound that it
+    makes has the lines in it. audio_axis: where the host's audio latents, [C, …] without a batch, have their time.
     """
 
     grid: "Grid"
@@ -75,8 +81,21 @@ class Backbone(Protocol):
     defaults: Settings
     licence: str
     weights: str
+    speaks: bool
+    audio_axis: int
 
-    def condition(self, plan: "Plan", cast: "Cast", speech: "tuple[SpokenLine, ...]" = ()) -> Any: ...
+    def condition(
+        self,
+        plan: "Plan",
+        cast: "Cast",
+        speech: "tuple[SpokenLine, ...]" = (),
+        *,
+        first_frame: "np.ndarray | None" = None,
+        last_frame: "np.ndarray | None" = None,
+    ) -> Any:
+        """Everything that the model is told. first_frame, last_frame: uint8 [H, W, 3] that the film is to begin and to
+        end with."""
+        ...
 
     def sample(
         self, conditioning: Any, *, seed: int, settings: Settings, keep: Keep | None = None,
@@ -86,8 +105,6 @@ class Backbone(Protocol):
     def empty(self, plan: "Plan") -> Latents:
         """Zeros of the shapes that `sample` makes of this plan."""
         ...
-
-    def encode_image(self, picture: "np.ndarray", plan: "Plan") -> "torch.Tensor": ...
 
     def encode_video(self, portions: "Iterable[np.ndarray]", plan: "Plan") -> "torch.Tensor":
         """A guide as clean latents [T, C, H, W], each shot by itself. portions: uint8 [t, H, W, 3], of `plan.size` and

@@ -36,8 +36,9 @@ Stage = Callable[[str], None]
 class Scene:
     """One take: what was planned, what was sampled, and its sound. `write` decodes and saves it.
 
-    sound: float32 [2, N] at the grid's audio rate. Latents and sound are settled, see `take`. seed: of this sampling;
-    seeds: of each shot, where it is a retake those of the shots that stay are older. structure: the guide's strength.
+    sound: float32 [2, N] at the grid's audio rate, settled, see `take`; so are the latents of backbones whose takes are
+    saved. seed: of this sampling; seeds: of each shot, where it is a retake those of the shots that stay are older.
+    structure: the guide's strength.
     first_frame, last_frame: whether the film begins, ends with a given picture. timings: seconds by stage, growing as
     stages are done.
     """
@@ -143,7 +144,6 @@ def shoot(
     """
     from kling_core.sampling.retake import require_strength
     from kling_core.sound.speech import speak
-    from kling_core.take import settled
 
     settings, timings = settings or backbone.defaults, {}
     require_strength(structure)
@@ -159,11 +159,10 @@ def shoot(
     with _timed(timings, "condition", stage):
         keeps += [keep] if keep else []
         keeps += [retake.keep(plan)] if retake else []
-        keeps += _given_frames(backbone, plan, first_frame, last_frame)
-        conditioning = backbone.condition(plan, cast, speech)
+        conditioning = backbone.condition(plan, cast, speech, first_frame=first_frame, last_frame=last_frame)
     with _timed(timings, "sample", stage):
         kept = _all_of(keeps)
-        latents = settled(backbone.sample(conditioning, seed=seed, settings=settings, keep=kept, progress=progress))
+        latents = backbone.sample(conditioning, seed=seed, settings=settings, keep=kept, progress=progress)
     with _timed(timings, "mix", stage):
         sound = soundtrack(backbone, plan, speech, latents, retake)
     return Scene(
@@ -187,7 +186,8 @@ def soundtrack(
     from kling_core.sound.mix import mix, spliced
     from kling_core.take import settled_sound
 
-    sound = settled_sound(mix(plan, speech, backbone.decode_audio(latents, plan)))
+    lines = () if backbone.speaks else speech
+    sound = settled_sound(mix(plan, lines, backbone.decode_audio(latents, plan)))
     return settled_sound(spliced(plan, sound, retake.take.sound, retake.shots)) if retake else sound
 
 
@@ -229,17 +229,6 @@ def _guide(
 
     video = backbone.encode_video(draft(plan, cast, *plan.size, speech), plan)
     return guided_by(backbone.empty(plan), video, strength)
-
-
-def _given_frames(
-    backbone: "Backbone", plan: "Plan", first: np.ndarray | None, last: np.ndarray | None
-) -> "list[Keep]":
-    if first is None and last is None:
-        return []
-    from kling_core.sampling.retake import first_last_frame
-
-    encoded = [None if picture is None else backbone.encode_image(picture, plan) for picture in (first, last)]
-    return [first_last_frame(backbone.empty(plan), *encoded)]
 
 
 def _all_of(keeps: "list[Keep]") -> "Keep | None":

@@ -76,11 +76,6 @@ class Take:
         return (max(self.seeds) + 1) % 2**63
 
 
-def settled(latents: Latents) -> Latents:
-    """Rounded to the half precision that a file holds. Rounding again changes nothing."""
-    return Latents(latents.video.half().float(), latents.audio.half().float())
-
-
 def settled_sound(sound: np.ndarray) -> np.ndarray:
     """float32 [2, N], rounded to the 16 bits that a file holds. Rounding again changes nothing."""
     return _from_int16(_to_int16(sound))

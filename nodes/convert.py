@@ -69,13 +69,15 @@ def audio(samples: np.ndarray, sample_rate: int) -> dict[str, Any]:
 
 
 def latent(scene: Scene) -> dict[str, Any]:
-    """A scene's latents as a LATENT: nested (video [1, C, T, H, W], audio [1, C, tokens]), as core's AV models have it.
+    """A scene's latents as a LATENT: nested (video [1, C, T, H, W], audio with its time where the model has it), as
+    core's AV models have it; video alone where there is no sound.
 
     The scene itself travels in it, through stock latent nodes too, to whoever decodes it.
     """
     from comfy.nested_tensor import NestedTensor
 
-    return {"samples": NestedTensor(_pair(scene.latents)), SCENE: scene}
+    video, *audio = _parts(scene)
+    return {"samples": NestedTensor((video, *audio)) if audio else video, SCENE: scene}
 
 
 def latents(latent: dict[str, Any]) -> tuple[Latents, Scene]:
@@ -83,12 +85,14 @@ def latents(latent: dict[str, Any]) -> tuple[Latents, Scene]:
     scene, samples = latent.get(SCENE), latent["samples"]
     if scene is None:
         raise _refused("it does not come from a VideoSampler", "Connect the LATENT of a VideoSampler")
-    if not getattr(samples, "is_nested", False):
+    wanted = _parts(scene)
+    parts = samples.unbind() if getattr(samples, "is_nested", False) else [samples]
+    if len(parts) != len(wanted):
         raise _refused("it holds only picture or only sound", "Put both together again with Concat AV Latent")
-    video, sound = samples.unbind()
-    if [video.shape, sound.shape] != [part.shape for part in _pair(scene.latents)]:
+    if [part.shape for part in parts] != [part.shape for part in wanted]:
         raise _refused("its size was changed after sampling", "Connect it without nodes that crop, scale or repeat it")
-    return Latents(video[0].transpose(0, 1), sound[0].T), scene
+    audio = parts[1][0].movedim(scene.backbone.audio_axis, 0) if parts[1:] else scene.latents.audio
+    return Latents(parts[0][0].transpose(0, 1), audio), scene
 
 
 def retake(latent: dict[str, Any] | None, shots: str, count: int) -> Retake | None:
@@ -112,8 +116,9 @@ def retake(latent: dict[str, Any] | None, shots: str, count: int) -> Retake | No
     return replace(asked, take=replace(asked.take, latents=held, sound=sound))
 
 
-def _pair(latents: Latents) -> tuple[torch.Tensor, torch.Tensor]:
-    return latents.video.transpose(0, 1)[None], latents.audio.T[None]
+def _parts(scene: Scene) -> list[torch.Tensor]:
+    video, audio = scene.latents.video, scene.latents.audio
+    return [video.transpose(0, 1)[None], *([audio.movedim(0, scene.backbone.audio_axis)[None]] if len(audio) else [])]
 
 
 def require_plan(scene: Scene, plan: Plan) -> None:

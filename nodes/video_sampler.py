@@ -2,8 +2,7 @@ from comfy_api.latest import io
 
 from . import convert, host, sockets
 
-# What previz is made for. Its own module, `kling_core.previz.backbone`, is too heavy to import at start.
-STEPS, GUIDANCE = 1, 1.0
+BACKBONES_OWN = 0
 
 
 class VideoSampler(io.ComfyNode):
@@ -24,9 +23,12 @@ class VideoSampler(io.ComfyNode):
                 io.Image.Input("first_frame", optional=True, tooltip="The film begins with this picture."),
                 io.Image.Input("last_frame", optional=True, tooltip="The film ends with this picture."),
                 io.Int.Input("seed", default=0, min=0, max=2**64 - 1, control_after_generate=True),
-                io.Int.Input("steps", default=STEPS, min=1, max=100),
+                io.Int.Input(
+                    "steps", default=BACKBONES_OWN, min=BACKBONES_OWN, max=100,
+                    tooltip="0 = as many as the backbone is made for.",
+                ),
                 io.Float.Input(
-                    "guidance", default=GUIDANCE, min=1.0, max=10.0, step=0.1,
+                    "guidance", default=1.0, min=1.0, max=10.0, step=0.1,
                     tooltip="How closely people follow their references. 1 = off, and about twice as fast.",
                 ),
                 io.Float.Input(
@@ -52,16 +54,18 @@ class VideoSampler(io.ComfyNode):
         cls, backbone, storyboard, seed: int, steps: int, guidance: float,
         cast=None, first_frame=None, last_frame=None, structure: float = 0.0, take=None, retake: str = "",
     ) -> io.NodeOutput:
-        from kling_core.backbone import Settings
+        from dataclasses import replace
+
         from kling_core.elements.element import Cast
         from kling_core.render import render
 
+        steps = steps or backbone.defaults.steps
         scene = render(
             storyboard, cast or Cast(), backbone,
             seed=seed,
             retake=convert.retake(take, retake, len(storyboard.shots)),
             structure=structure,
-            settings=Settings(steps=steps, reference_guidance=guidance),
+            settings=replace(backbone.defaults, steps=steps, reference_guidance=guidance),
             first_frame=None if first_frame is None else convert.picture(first_frame),
             last_frame=None if last_frame is None else convert.picture(last_frame),
             progress=host.HostProgress(steps),

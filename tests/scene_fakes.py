@@ -34,12 +34,13 @@ class FakeBackbone:
     limits = Limits(shots=6, seconds=(3.0, 15.0), elements=7, views_per_element=4, subjects_per_shot=3)
     defaults = Settings(steps=8)
     licence = weights = "none"
+    speaks, audio_axis = False, 1
 
     def __init__(self):
         self.asked = {}
 
-    def condition(self, plan, cast, speech=()):
-        self.asked.update(plan=plan, cast=cast, speech=speech)
+    def condition(self, plan, cast, speech=(), *, first_frame=None, last_frame=None):
+        self.asked.update(plan=plan, cast=cast, speech=speech, first_frame=first_frame, last_frame=last_frame)
         return plan
 
     def empty(self, plan):
@@ -53,10 +54,6 @@ class FakeBackbone:
             if progress:
                 progress(step, settings.steps, None)
         return self.empty(conditioning)
-
-    def encode_image(self, picture, plan):
-        rows, columns = self.grid.tokens_per_latent(plan.aspect)
-        return torch.full((CHANNELS, rows, columns), float(picture.mean()))
 
     def encode_video(self, portions, plan):
         frames = torch.from_numpy(np.concatenate(list(portions))).float().permute(0, 3, 1, 2)

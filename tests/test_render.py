@@ -68,16 +68,15 @@ def test_unbound_keeps_everything_but_the_binding(scene):
     assert unbound.plan.shots == scene.plan.shots and unbound.plan.references == ()
 
 
-def test_given_frames_are_kept():
+def test_given_frames_reach_the_backbone_and_the_scene():
     backbone = FakeBackbone()
     white = np.full((90, 160, 3), 255, np.uint8)
-    render(SCENE, CAST, backbone, settings=Settings(steps=1), first_frame=white)
-    keep = backbone.asked["keep"]
-    assert keep.video[0].min() == 1 and keep.video[1:].max() == 0 and keep.latents.video[0].mean() == 255
-    render(SCENE, CAST, backbone, settings=Settings(steps=1), last_frame=white, keep=keep)
-    keep = backbone.asked["keep"]
-    assert keep.video[0].min() == keep.video[-1].min() == 1 and keep.video[1:-1].max() == 0
-    assert keep.audio.max() == 0
+    scene = render(SCENE, CAST, backbone, settings=Settings(steps=1), first_frame=white)
+    assert backbone.asked["first_frame"] is white and backbone.asked["last_frame"] is None
+    assert scene.first_frame and not scene.last_frame
+    scene = render(SCENE, CAST, backbone, settings=Settings(steps=1), last_frame=white)
+    assert backbone.asked["first_frame"] is None and backbone.asked["last_frame"] is white
+    assert scene.last_frame and not scene.first_frame
 
 
 def test_frames_are_streamed_never_gathered(scene, tmp_path, monkeypatch):

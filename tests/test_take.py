@@ -17,7 +17,7 @@ from kling_core.backbone import Latents, Settings
 from kling_core.elements.element import Binding
 from kling_core.errors import KlingError
 from kling_core.plan.resolve import plan as resolve
-from kling_core.take import Take, element_print, load_take, save_take, settled, settled_sound, shot_print
+from kling_core.take import Take, element_print, load_take, save_take, settled_sound, shot_print
 
 CAST = small_cast("mira", "leo")
 PRINT = "0123456789abcdef" * 2
@@ -42,7 +42,7 @@ def a_take():
     latents = Latents(torch.randn(2, 3, 4, 5, generator=generator), torch.randn(16, 4, generator=generator))
     sound = np.random.default_rng(1).uniform(-1, 1, (2, 100)).astype(np.float32)
     return Take(
-        settled(latents), settled_sound(sound), (3, 2**64 - 1), Settings(steps=5, solver="heun"), 0.25, (4, 4),
+        latents.settled(), settled_sound(sound), (3, 2**64 - 1), Settings(steps=5, solver="heun"), 0.25, (4, 4),
         (PRINT, PRINT[::-1]), {"mira": PRINT}, "Previz", "w", True, False,
     )
 
@@ -73,8 +73,8 @@ def test_a_take_comes_back_to_the_bit(tmp_path):
 
 def test_settling_loses_nothing_that_is_seen_or_heard_and_nothing_more_the_second_time():
     video, sound = torch.randn(4, 128, 9, 16), np.linspace(-1, 1, 1001, dtype=np.float32)[None].repeat(2, 0)
-    once = settled(Latents(video, video[0, 0]))
-    assert torch.equal(settled(once).video, once.video) and (once.video - video).abs().max() < 2e-3
+    once = Latents(video, video[0, 0]).settled()
+    assert torch.equal(once.settled().video, once.video) and (once.video - video).abs().max() < 2e-3
     again = settled_sound(settled_sound(sound))
     assert np.array_equal(again, settled_sound(sound)) and np.abs(again - sound).max() < 2e-5
 

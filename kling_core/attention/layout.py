@@ -6,8 +6,11 @@ them, so retakes, gaps between shots and other lattices need no change of any mo
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import torch
@@ -68,7 +71,40 @@ class Layout:
     def select(self, *kinds: str) -> tuple[Segment, ...]:
         return tuple(segment for segment in self.segments if segment.kind in kinds)
 
+    def count(self, kinds: Iterable[str]) -> int:
+        """How many tokens are of one of these kinds."""
+        return sum(self._counts.get(kind, 0) for kind in kinds)
+
+    @cached_property
+    def _counts(self) -> dict[str, int]:
+        counts: dict[str, int] = defaultdict(int)
+        for segment in self.segments:
+            counts[segment.kind] += len(segment)
+        return counts
+
     def span(self, kind: str) -> tuple[int, int]:
         """[start, stop) of all tokens of a kind, which lie side by side in the packed order."""
         found = self.select(kind)
         return (found[0].start, found[-1].stop) if found else (0, 0)
+
+
+class LayoutBuilder:
+    """A Layout in the making: segments are appended in packed order."""
+
+    def __init__(self) -> None:
+        self._segments: list[Segment] = []
+        self._positions: list[torch.Tensor] = []
+        self.tokens = 0
+
+    def add(self, kind: str, positions: torch.Tensor, **traits: Any) -> None:
+        """One token for each row of `positions`, [n, 3]. traits: what a Segment says besides its kind and place."""
+        stop = self.tokens + len(positions)
+        self._segments.append(Segment(kind, self.tokens, stop, **traits))
+        self._positions.append(positions)
+        self.tokens = stop
+
+    def layout(self, cast_in_shot: tuple[frozenset[str], ...]) -> Layout:
+        import torch
+
+        positions = torch.cat(self._positions) if self._positions else torch.zeros(0, 3)
+        return Layout(tuple(self._segments), positions, cast_in_shot)

@@ -29,7 +29,7 @@ from kling_core.previz.video_vae import VideoVAE
 from kling_core.previz.weights_file import load_weights
 from kling_core.sampling.flow import Sigmas, noise, schedule
 from kling_core.sampling.guidance import guided
-from kling_core.sampling.retake import audio_shots, given_sound, latent_shots, merged
+from kling_core.sampling.retake import audio_shots, first_last_frame, given_sound, latent_shots, merged
 from kling_core.sampling.solvers import SOLVERS
 from kling_core.sound.speech import SpokenLine
 
@@ -46,6 +46,7 @@ class Previz:
     """See `backbone.Backbone`. Films come out UPSCALE times the size of GRID.sizes."""
 
     grid, limits, defaults, licence = GRID, LIMITS, DEFAULT_SETTINGS, "Apache-2.0"
+    speaks, audio_axis = False, 1
 
     def __init__(
         self,
@@ -76,8 +77,18 @@ class Previz:
         width, height = plan.size
         return width * world.UPSCALE, height * world.UPSCALE
 
-    def condition(self, plan: Plan, cast: Cast, speech: tuple[SpokenLine, ...] = ()) -> Conditioning:
-        return make_conditioning(plan, cast, speech, self.codec)
+    def condition(
+        self,
+        plan: Plan,
+        cast: Cast,
+        speech: tuple[SpokenLine, ...] = (),
+        *,
+        first_frame: np.ndarray | None = None,
+        last_frame: np.ndarray | None = None,
+    ) -> Conditioning:
+        conditioning = make_conditioning(plan, cast, speech, self.codec)
+        ends = [None if frame is None else self._encode_still(frame, plan) for frame in (first_frame, last_frame)]
+        return replace(conditioning, ends=first_last_frame(self.empty(plan), *ends))
 
     @torch.inference_mode()
     def sample(
@@ -98,15 +109,15 @@ class Previz:
             audio_shots(plan),
             seed,
         )
-        given = given_sound(start, conditioning.speech)
-        keep = merged(keep, given) if keep else given
+        keeps = [keep, conditioning.ends, given_sound(start, conditioning.speech)]
+        keep = merged(*(each for each in keeps if each))
 
         def on_step(step: int, steps: int, clean: Latents) -> None:
             if progress:
                 progress(step, steps, self.preview(clean, plan))
 
         denoise = guided(self._predictor(conditioning, settings.steps), _scaled(settings, conditioning.strength))
-        return SOLVERS[settings.solver](denoise, start, schedule(settings.steps, SHIFT), keep, on_step)
+        return SOLVERS[settings.solver](denoise, start, schedule(settings.steps, SHIFT), keep, on_step).settled()
 
     def empty(self, plan: Plan) -> Latents:
         rows, columns = plan.grid.tokens_per_latent(plan.aspect)
@@ -133,7 +144,7 @@ class Previz:
         frames = self.vae.decode_linear(_channels_last(latents.video[firsts]).to(self.device))
         return ((frames[:: plan.grid.frames_per_latent].permute(0, 2, 3, 1) + 1) / 2).clamp(0, 1).cpu()
 
-    def encode_image(self, picture: np.ndarray, plan: Plan) -> torch.Tensor:
+    def _encode_still(self, picture: np.ndarray, plan: Plan) -> torch.Tensor:
         """A still, cropped to the scene's aspect, as one latent [C, H, W]. picture: uint8 [H, W, 3]."""
         width, height = plan.size
         scale = max(width / picture.shape[1], height / picture.shape[0])

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from kling_core.backbone import Keep
 from kling_core.elements.element import Binding, Cast
 from kling_core.plan.plan import Plan
 from kling_core.previz import text
@@ -31,7 +32,8 @@ class Conditioning:
 
     packed: the stream; `silent` gives the same as if nobody spoke, for audio guidance. references: [P, 40, 768]
     and known: [P, 40] of the bound people. speech: [frames, 64] clean tokens of the speech track; silence: the same
-    without any speech. strength: the strongest binding of the cast, which scales reference guidance.
+    without any speech. strength: the strongest binding of the cast, which scales reference guidance. ends: the pictures
+    that the film is to begin and to end with.
     """
 
     plan: Plan
@@ -42,6 +44,7 @@ class Conditioning:
     silence: torch.Tensor
     strength: float
     silent: Callable[[], Packed]
+    ends: Keep | None = None
 
 
 def make_conditioning(plan: Plan, cast: Cast, speech: tuple[SpokenLine, ...], codec: AudioCodec) -> Conditioning:

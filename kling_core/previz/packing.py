@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from kling_core.attention.layout import AUDIO, REFERENCE, TEXT, VIDEO, Layout, Segment
+from kling_core.attention.layout import AUDIO, REFERENCE, TEXT, VIDEO, Layout, LayoutBuilder
 from kling_core.plan.plan import PlannedShot
 from kling_core.previz import text
 from kling_core.previz.geometry import NOBODY, ShotGeometry
@@ -59,16 +59,16 @@ class Packed:
 
 def pack(parts: list[ShotPart], people: tuple[str, ...], scene: list[int]) -> Packed:
     """Pack `parts` with the references of `people`. scene: word numbers that hold for the whole scene."""
-    stream = _Stream()
+    stream = LayoutBuilder()
     words = _pack_text(stream, parts, scene)
     for person in people:
         grid = torch.arange(TOKENS_PER_PERSON).float()
         position = torch.stack([torch.full_like(grid, _REFERENCE_TIME), grid // 8 - 2, grid % 8 - 4], -1)
-        stream.add(Segment(REFERENCE, 0, 0, owner=person), position)
+        stream.add(REFERENCE, position, owner=person)
     frames = _pack_audio(stream, parts)
     order, shot_of, owner_of = _pack_video(stream, parts)
     cast = tuple(frozenset(part.shot.subjects) & frozenset(people) for part in parts)
-    layout = Layout(tuple(stream.segments), torch.cat(stream.positions), cast)
+    layout = stream.layout(cast)
     numbers = torch.tensor([number for number, _, _ in words])
     return Packed(
         layout=layout,
@@ -85,33 +85,9 @@ def pack(parts: list[ShotPart], people: tuple[str, ...], scene: list[int]) -> Pa
     )
 
 
-class _Stream:
-    """Segments and positions, appended in packed order."""
-
-    def __init__(self) -> None:
-        self.segments: list[Segment] = []
-        self.positions: list[torch.Tensor] = []
-        self.count = 0
-
-    def add(self, segment: Segment, positions: torch.Tensor) -> None:
-        stop = self.count + len(positions)
-        self.segments.append(
-            Segment(
-                segment.kind,
-                self.count,
-                stop,
-                segment.shot,
-                segment.owner,
-                segment.first,
-                segment.opening,
-                segment.seconds,
-            )
-        )
-        self.positions.append(positions)
-        self.count = stop
-
-
-def _pack_text(stream: _Stream, parts: list[ShotPart], scene: list[int]) -> list[tuple[int, int | None, str | None]]:
+def _pack_text(
+    stream: LayoutBuilder, parts: list[ShotPart], scene: list[int]
+) -> list[tuple[int, int | None, str | None]]:
     """Words as (number, shot, owner)."""
     words: list[tuple[int, int | None, str | None]] = []
 
@@ -119,7 +95,7 @@ def _pack_text(stream: _Stream, parts: list[ShotPart], scene: list[int]) -> list
         position = torch.tensor(
             [[_TEXT_TIME, -1.0 if shot is None else float(shot), float(at)] for at in range(len(numbers))]
         )
-        stream.add(Segment(TEXT, 0, 0, shot, owner), position)
+        stream.add(TEXT, position, shot=shot, owner=owner)
         words.extend((number, shot, owner) for number in numbers)
 
     add(scene, None, None)
@@ -136,7 +112,7 @@ def _frame_times(part: ShotPart) -> np.ndarray:
     return part.start + (frames + 0.5) / GRID.fps
 
 
-def _pack_audio(stream: _Stream, parts: list[ShotPart]) -> int:
+def _pack_audio(stream: LayoutBuilder, parts: list[ShotPart]) -> int:
     """Speech of all frames, then ambience of all frames; returns the number of frames."""
     for track in (0, 1):
         for number, part in enumerate(parts):
@@ -145,14 +121,12 @@ def _pack_audio(stream: _Stream, parts: list[ShotPart]) -> int:
             cuts = [0] + [at for at in range(1, len(times)) if owners[at] != owners[at - 1]] + [len(times)]
             for start, stop in zip(cuts, cuts[1:]):
                 position = torch.tensor([[time, _AUDIO_ROW, 4.0 * track] for time in times[start:stop]])
-                stream.add(
-                    Segment(AUDIO, 0, 0, number, owners[start], seconds=(times[start], times[stop - 1])),
-                    position.float(),
-                )
+                seconds = times[start], times[stop - 1]
+                stream.add(AUDIO, position.float(), shot=number, owner=owners[start], seconds=seconds)
     return sum(len(part.speakers) for part in parts)
 
 
-def _pack_video(stream: _Stream, parts: list[ShotPart]) -> tuple[np.ndarray, np.ndarray, list[str | None]]:
+def _pack_video(stream: LayoutBuilder, parts: list[ShotPart]) -> tuple[np.ndarray, np.ndarray, list[str | None]]:
     """Video of each shot by owner (background first), within an owner by latent. Returns order, shots and owners."""
     order, shots, owners, offset = [], [], [], 0
     for number, part in enumerate(parts):
@@ -169,18 +143,9 @@ def _pack_video(stream: _Stream, parts: list[ShotPart]) -> tuple[np.ndarray, np.
                 time = part.start + (part.latents[latent] + 0.5) * GRID.latent_seconds
                 position = np.stack([time, row + 0.5 - rows / 2, column + 0.5 - columns / 2], -1)
                 stream.add(
-                    Segment(
-                        VIDEO,
-                        0,
-                        0,
-                        number,
-                        name,
-                        first=age == 0,
-                        opening=age < 2,
-                        seconds=(float(time.min()), float(time.max())),
-                    ),
-                    torch.from_numpy(position).float(),
-                )
+                    VIDEO, torch.from_numpy(position).float(), shot=number, owner=name, first=age == 0,
+                    opening=age < 2, seconds=(float(time.min()), float(time.max())),
+                )  # fmt: skip
                 order.append(chosen + offset)
                 shots.append(np.full(len(chosen), number))
                 owners += [name] * len(chosen)

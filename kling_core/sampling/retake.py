@@ -78,7 +78,7 @@ def _check_retake(plan: Plan, latents: Latents, shots: list[int]) -> None:
 def first_last_frame(
     like: Latents, first: torch.Tensor | None = None, last: torch.Tensor | None = None, strength: float = 1.0
 ) -> Keep:
-    """Keep given pictures as the scene's first and last latent. first, last: [C, H, W] (`Backbone.encode_image`).
+    """Keep given pictures as the scene's first and last latent. first, last: [C, H, W].
 
     like: latents of the scene's shapes, whose values do not matter. strength below 1 lets the pictures change.
     """

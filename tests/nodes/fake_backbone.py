@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from kling_core.backbone import Latents, Limits
+from kling_core.backbone import Latents, Limits, Settings
 from kling_core.plan.grid import Grid, Lattice
 
 CHANNELS, AUDIO_CHANNELS, TRACKS = 3, 4, 2
@@ -18,13 +18,14 @@ class FakeBackbone:
     )
     limits = Limits(shots=6, seconds=(3.0, 15.0), elements=7, views_per_element=4, subjects_per_shot=3)
 
-    weights = "none"
+    defaults, weights = Settings(steps=3), "none"
+    speaks, audio_axis = False, 1
 
     def __init__(self):
         self.asked: dict = {}
 
-    def condition(self, plan, cast, speech=()):
-        self.asked.update(cast=cast, speech=speech)
+    def condition(self, plan, cast, speech=(), *, first_frame=None, last_frame=None):
+        self.asked.update(cast=cast, speech=speech, first_frame=first_frame, last_frame=last_frame)
         return plan
 
     def empty(self, plan) -> Latents:
@@ -39,10 +40,6 @@ class FakeBackbone:
             progress(step, settings.steps, torch.rand(2, 9, 16, 3))
         generator = torch.Generator().manual_seed(seed)
         return Latents(*(torch.rand(part.shape, generator=generator) for part in (like.video, like.audio)))
-
-    def encode_image(self, picture, plan):
-        rows, columns = self.grid.tokens_per_latent(plan.aspect)
-        return torch.full((CHANNELS, rows, columns), float(picture.mean()) / 255)
 
     def encode_video(self, portions, plan):
         frames = torch.from_numpy(np.concatenate(list(portions))).float().permute(0, 3, 1, 2) / 255

@@ -20,9 +20,13 @@ def latents():
     return Latents(torch.randn(5, 3, 2, 4), torch.randn(40, 6))
 
 
+def scene_of(latents, audio_axis=1):
+    return SimpleNamespace(latents=latents, backbone=SimpleNamespace(audio_axis=audio_axis))
+
+
 @pytest.fixture
 def latent(convert, latents):
-    return convert.latent(SimpleNamespace(latents=latents))
+    return convert.latent(scene_of(latents))
 
 
 def test_a_picture_survives_the_way_through_an_image(convert):
@@ -54,6 +58,25 @@ def test_latents_are_a_nested_pair_of_batched_picture_and_sound(latent):
     video, sound = latent["samples"].unbind()
     assert latent["samples"].is_nested
     assert video.shape == (1, 3, 5, 2, 4) and sound.shape == (1, 6, 40)
+
+
+@pytest.mark.parametrize(("audio", "axis", "shape"), [
+    ((40, 32, 2), 2, (1, 32, 2, 40)),  # MiniMax H3
+    ((25, 8, 16), 1, (1, 8, 25, 16)),  # LTX
+])
+def test_sound_of_every_family_has_its_time_where_the_family_has_it(convert, audio, axis, shape):
+    latents = Latents(torch.randn(5, 3, 2, 4), torch.randn(audio))
+    latent = convert.latent(scene_of(latents, axis))
+    assert latent["samples"].unbind()[1].shape == shape
+    assert torch.equal(convert.latents(latent)[0].audio, latents.audio)
+
+
+def test_a_silent_film_is_a_plain_latent(convert):
+    latents = Latents(torch.randn(5, 3, 2, 4), torch.zeros(0, 1))
+    latent = convert.latent(scene_of(latents))
+    assert latent["samples"].shape == (1, 3, 5, 2, 4)
+    back = convert.latents(latent)[0]
+    assert torch.equal(back.video, latents.video) and back.audio.shape == (0, 1)
 
 
 def test_latents_come_back_as_they_were(convert, latents, latent):

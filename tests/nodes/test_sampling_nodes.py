@@ -40,12 +40,10 @@ def test_the_sampler_passes_on_what_its_widgets_say(sample, backbone, cast):
     assert backbone.asked["cast"] is cast and backbone.asked["keep"] is None
 
 
-def test_the_widgets_begin_with_what_previz_is_made_for(pack):
-    from kling_core.previz.backbone import DEFAULT_SETTINGS
-
-    defaults = {socket.id: socket.default for socket in pack.nodes["KlingCoreVideoSampler"].define_schema().inputs}
-    assert defaults["steps"] == DEFAULT_SETTINGS.steps
-    assert defaults["guidance"] == DEFAULT_SETTINGS.reference_guidance
+def test_no_steps_are_as_many_as_the_backbone_is_made_for(sample, backbone, host):
+    sample(steps=0)
+    assert backbone.asked["settings"].steps == backbone.defaults.steps
+    assert len(host.progress) == backbone.defaults.steps
 
 
 def test_lines_are_spoken_before_the_picture_is_sampled_to_them(sample, backbone):
@@ -77,20 +75,13 @@ def test_a_scene_needs_no_cast(sample):
     assert plan.cast == ()
 
 
-@pytest.mark.parametrize(("name", "index"), [("first_frame", 0), ("last_frame", -1)])
-def test_a_given_frame_is_kept_at_its_end_of_the_film(sample, backbone, name, index):
-    sample(**{name: torch.full((1, 72, 128, 3), 0.5)})
-    keep = backbone.asked["keep"]
-    kept = [latent for latent in range(len(keep.video)) if keep.video[latent].any()]
-    assert kept == [index % len(keep.video)] and keep.video[index].all() and not keep.audio.any()
-    assert torch.allclose(keep.latents.video[index], torch.tensor(0.5), atol=0.01)
-
-
-def test_both_ends_can_be_given(sample, backbone):
-    sample(first_frame=torch.zeros(1, 72, 128, 3), last_frame=torch.ones(1, 72, 128, 3))
-    keep = backbone.asked["keep"]
-    assert (keep.latents.video[0].mean(), keep.latents.video[-1].mean()) == (0, 1)
-    assert keep.video.any((1, 2)).sum() == 2
+@pytest.mark.parametrize("names", [("first_frame",), ("last_frame",), ("first_frame", "last_frame")])
+def test_given_frames_reach_the_backbone_as_pictures(sample, backbone, names):
+    sample(**{name: torch.full((1, 72, 128, 3), 0.5) for name in names})
+    for name in ("first_frame", "last_frame"):
+        picture = backbone.asked[name]
+        assert (picture is not None) == (name in names)
+        assert picture is None or (picture.shape == (72, 128, 3) and set(picture.flat) == {128})
 
 
 def test_the_film_is_decoded_shot_by_shot_within_the_budget(run, sample, backbone, host):

@@ -99,7 +99,19 @@ def test_retaking_a_shot_leaves_every_other_shot_as_it_was(backbone, plan, take)
 def test_a_first_frame_is_encoded_at_the_scenes_size(backbone, plan):
     picture = np.full((400, 300, 3), 200, np.uint8)
     rows, columns = plan.grid.tokens_per_latent(plan.aspect)
-    assert backbone.encode_image(picture, plan).shape == (128, rows, columns)
+    keep = backbone.condition(plan, Cast(), first_frame=picture).ends
+    assert keep.latents.video[0].shape == (128, rows, columns) and keep.video[0].all() and not keep.video[1:].any()
+
+
+def test_given_frames_stay_at_their_ends_and_win_over_a_take(backbone, plan, take):
+    white, black = (np.full((72, 128, 3), level, np.uint8) for level in (255, 0))
+    conditioning = backbone.condition(plan, CAST, first_frame=white, last_frame=black)
+    keep = keep_all_but(plan, take, [1])
+    ends = conditioning.ends.latents.video.half().float()
+    for kept in (None, keep):
+        film = backbone.sample(conditioning, seed=1, settings=SETTINGS, keep=kept)
+        assert torch.equal(film.video[0], ends[0]) and torch.equal(film.video[-1], ends[-1])
+    assert torch.equal(film.video[1], take.video[1])
 
 
 def test_previews_show_one_picture_a_shot(backbone, plan, take):

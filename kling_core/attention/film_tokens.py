@@ -1,0 +1,107 @@
+"""Tokens of a film in the order in which large models have them: latent by latent, row by row.
+
+The embedded model sorts its tokens by person. The large ones do not, so a region is many short runs; they are Segments
+all the same, and routing gathers them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+
+import numpy as np
+import torch
+
+from kling_core.attention.layout import AUDIO, TEXT, VIDEO, LayoutBuilder
+from kling_core.plan.plan import Plan, PlannedLine, PlannedShot
+from kling_core.prompts.prompt import PromptSpan
+
+REGION_MARGIN = 0.04  # of the picture's height: large models do not keep to a box by the pixel
+_TEXT_TIME = -1.0
+_OPENING = 2  # latents that the transition rule confines to their shot
+
+
+def add_text(builder: LayoutBuilder, spans: Iterable[PromptSpan], tokens: int) -> None:
+    """Text of `tokens` tokens. spans: ascending, in tokens instead of characters; the rest is global."""
+    at = 0
+    for span in (*spans, PromptSpan(tokens, tokens, -1)):
+        if span.start > at:
+            builder.add(TEXT, _text_positions(at, span.start))
+        if span.stop > span.start:
+            builder.add(TEXT, _text_positions(span.start, span.stop), shot=span.shot, owner=span.owner)
+        at = span.stop
+
+
+def add_audio(builder: LayoutBuilder, plan: Plan, tokens: int, side: float = 0.0) -> None:
+    """One track of sound in `tokens` tokens over the film's length; those within a line belong to its speaker."""
+    times = (np.arange(tokens) + 0.5) * plan.seconds / max(tokens, 1)
+    traits = [(_shot_at(plan.shots, time * plan.grid.fps), _speaker_at(plan.lines, time)) for time in times]
+    at = 0
+    for (shot, owner), run in groupby(traits):
+        here = times[at : at + len(list(run))]
+        at += len(here)
+        positions = torch.zeros(len(here), 3)
+        positions[:, 0], positions[:, 2] = torch.from_numpy(here), side
+        builder.add(AUDIO, positions, shot=shot, owner=owner, seconds=(float(here[0]), float(here[-1])))
+
+
+def add_video(builder: LayoutBuilder, plan: Plan, rows: int, columns: int) -> None:
+    """All latents of the film, `rows` x `columns` tokens each; those in somebody's box belong to them."""
+    starts = np.array(plan.grid.lattice.starts(plan.grid.lattice.latents(plan.frames)))
+    for shot in plan.shots:
+        latents = plan.shot_latents(shot)
+        for number, latent in enumerate(latents):
+            first, stop = starts[latent], starts[latent + 1]
+            owners = regions(plan, shot, (first + stop - 1) // 2, rows, columns)
+            seconds = float(first / plan.grid.fps), float(stop / plan.grid.fps)
+            _add_latent(builder, owners, seconds, shot=shot.index, first=number == 0, opening=number < _OPENING)
+
+
+def regions(plan: Plan, shot: PlannedShot, frame: int, rows: int, columns: int) -> np.ndarray:
+    """Who is in each cell of the picture at a frame of the film: [rows, columns] of names, None for nobody.
+
+    Boxes are the plan's, with a margin; where two overlap, whoever is nearer to the camera has the cells.
+    """
+    owners = np.full((rows, columns), None, object)
+    tracks = plan.blocking[shot.index].subjects
+    at = frame - shot.start
+    for track in sorted(tracks, key=lambda track: -track.depth[at]):
+        if track.depth[at] <= 0:
+            continue
+        x0, y0, x1, y1 = track.body[at]
+        margin_x = REGION_MARGIN * plan.size[1] / plan.size[0]
+        left, right = _cells(x0 - margin_x, x1 + margin_x, columns)
+        top, bottom = _cells(y0 - REGION_MARGIN, y1 + REGION_MARGIN, rows)
+        owners[top:bottom, left:right] = track.subject
+    return owners
+
+
+def _cells(low: float, high: float, count: int) -> tuple[int, int]:
+    """The cells that [low, high) of 0..1 touches."""
+    return int(np.clip(np.floor(low * count), 0, count)), int(np.clip(np.ceil(high * count), 0, count))
+
+
+def _add_latent(
+    builder: LayoutBuilder, owners: np.ndarray, seconds: tuple[float, float], **traits: object
+) -> None:
+    rows, columns = owners.shape
+    at = 0
+    for owner, run in groupby(owners.ravel()):
+        cells = np.arange(at, at + len(list(run)))
+        at += len(cells)
+        positions = np.stack([np.full(len(cells), sum(seconds) / 2), cells // columns, cells % columns], -1)
+        builder.add(VIDEO, torch.from_numpy(positions).float(), owner=owner, seconds=seconds, **traits)
+
+
+def _text_positions(start: int, stop: int) -> torch.Tensor:
+    positions = torch.full((stop - start, 3), _TEXT_TIME)
+    positions[:, 2] = torch.arange(start, stop)
+    return positions
+
+
+def _shot_at(shots: Sequence[PlannedShot], frame: float) -> int:
+    return next((shot.index for shot in shots if frame < shot.stop), shots[-1].index)
+
+
+def _speaker_at(lines: Sequence[PlannedLine], time: float) -> str | None:
+    return next((line.speaker for line in lines if line.start <= time < line.stop), None)
