@@ -15,9 +15,9 @@ SIZES = {
 }
 _ANGLES = {"eye": "at eye level", "low": "from a low angle", "high": "from a high angle"}
 _PLACES = {
-    "park": "a park", "beach": "a beach", "street": "a street", "room": "a room", "night street": "a street at night",
-    "studio": "a studio with a plain background", "shop": "a shop", "classroom": "a classroom", "road": "a road",
-    "stage": "the stage of a theatre",
+    "park": "in a park", "beach": "on a beach", "street": "in a street", "room": "in a room",
+    "night street": "in a street at night", "studio": "in a studio with a plain background", "shop": "in a shop",
+    "classroom": "in a classroom", "road": "on a road", "stage": "on the stage of a theatre",
 }
 _INDOORS = ("room", "studio", "shop", "classroom", "stage")
 _LIGHT = {
@@ -58,7 +58,7 @@ def angled(shot: PlannedShot) -> str:
 
 
 def place_of(shot: PlannedShot) -> str:
-    """Where a shot plays, with its article; empty where nobody wrote it."""
+    """Where a shot plays, "in a park"; empty where nobody wrote it."""
     return "" if "place" in shot.assumed else _PLACES[shot.place]
 
 

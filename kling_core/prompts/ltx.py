@@ -1,7 +1,7 @@
 """Prompts of LTX-2.x: one paragraph of prose in the order of the film, its cuts, sounds and lines woven in.
 
-LTX-2.5 cuts from prose by itself and takes a negative prompt; its text encoders are language models, so a paragraph that
-reads well is what it wants (Lightricks/LTX-2, prompting notes).
+One literal, chronological paragraph within 200 words is what Lightricks asks for (Lightricks/LTX-2, README); voices and
+lines are told in it as a novel does. LTX-2.5 cuts from such prose by itself. It takes a negative prompt.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from kling_core.plan.plan import Plan, PlannedLine, PlannedShot
 from kling_core.prompts import film_grammar as film
-from kling_core.prompts.people import plain_call, who
+from kling_core.prompts.people import in_prose, who
 from kling_core.prompts.prompt import Prompt
 from kling_core.prompts.sound import LANGUAGES, ambience, deed_sounds, delivery_of, voice_of
 from kling_core.prompts.telling import Telling, within
@@ -20,11 +20,11 @@ from kling_core.prompts.writer import Piece, PromptWriter, sentences
 if TYPE_CHECKING:
     from kling_core.elements.element import Cast
 
-MOST_WORDS = 400  # ours: more than that is longer than any prompt that Lightricks shows
+MOST_WORDS = 200
 
 
-def compile(plan: Plan, cast: "Cast") -> Prompt:
-    telling = Telling(plan, cast, plain_call)
+def compile_prose(plan: Plan, cast: "Cast") -> Prompt:
+    telling = Telling(plan, cast, in_prose(cast), introduced=True)
     writer = PromptWriter()
     writer.write(_opening(telling))
     for shot, pieces in zip(plan.shots, within(MOST_WORDS, telling, _shots)):
@@ -41,7 +41,8 @@ def _opening(telling: Telling) -> str:
     for name in plan.cast:
         if telling.seen[name] or name in telling.speakers:
             voice = voice_of(telling.cast[name]) if name in telling.speakers else ""
-            said.append(f"{plain_call(name)} is {who(telling.cast[name])}{f', with {voice}' if voice else ''}.")
+            called = f"{telling.call(name)} is {who(telling.cast[name])}"
+            said.append(f"{called[:1].upper()}{called[1:]}{f', with {voice}' if voice else ''}.")
     deeds = deed_sounds(plan)
     said.append(f"The sound is {ambience(plan)}{f', with {deeds}' if deeds else ''}.")
     return " ".join(said)
@@ -63,10 +64,10 @@ def _shot(telling: Telling, shot: PlannedShot) -> list[Piece]:
 
 
 def _line(telling: Telling, line: PlannedLine) -> list[Piece]:
-    text = spoken_text(line.text, telling.plan.cast, plain_call).replace('"', "'")
-    speaker, listeners = plain_call(line.speaker), telling.listeners(line)
+    text = spoken_text(line.text, telling.plan.cast, telling.call).replace('"', "'")
+    speaker, listeners = telling.call(line.speaker), telling.listeners(line)
     seen = telling.is_seen(line)
-    where = f"{telling.whereabouts(line)}, opens the mouth and" if seen else "out of the picture,"
+    where = f"{telling.whereabouts(line)} opens the mouth and" if seen else ", out of the picture,"
     manner = delivery_of(line).rstrip(",")
     closed = [Piece(f"The lips of {listeners} stay closed meanwhile.")] if listeners else []
-    return [Piece(f'{speaker}, {where} says in {LANGUAGES[line.language]}{manner}: "{text}"', line.speaker), *closed]
+    return [Piece(f'{speaker}{where} says in {LANGUAGES[line.language]}{manner}: "{text}"', line.speaker), *closed]

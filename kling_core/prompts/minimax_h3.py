@@ -1,7 +1,7 @@
 """Prompts of MiniMax H3: the six sections of its reference mode and the three fields of its base mode.
 
 The grammar (section names, tags, markers, camera words, 350 to 500 words of description) is that of the two guides that
-MiniMax publishes with the weights: MiniMax-AI/MiniMax-H3, skills/h3-prompt-writing/references/ref-en.txt and base-en.txt.
+MiniMax publishes with the weights (MiniMax-AI/MiniMax-H3, skills/h3-prompt-writing/references: ref-en, base-en).
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from kling_core.plan.plan import Plan, PlannedLine, PlannedShot
 from kling_core.plan.references import Reference, References
 from kling_core.prompts import film_grammar as film
 from kling_core.prompts.negatives import positives
-from kling_core.prompts.people import plain_call, who
+from kling_core.prompts.people import in_prose, who
 from kling_core.prompts.prompt import Prompt
-from kling_core.prompts.sound import LANGUAGES, ambience, deed_sounds, delivery_of, listed, voice_of
+from kling_core.prompts.sound import LANGUAGES, ambience, deed_sounds, delivery_of, listed, speakers, voice_of
 from kling_core.prompts.telling import Telling, within
 from kling_core.prompts.users_words import spoken_text
 from kling_core.prompts.writer import Piece, PromptWriter, sentences
@@ -34,15 +34,15 @@ class _Tags:
     """What H3 calls everybody: the one place where ordinals become words."""
 
     def __init__(self, plan: Plan, cast: "Cast", references: References) -> None:
+        self.prose = in_prose(cast)
         self._references = references
-        telling = Telling(plan, cast, plain_call)
         self.subjects = [name for name in plan.cast if references.of(name)]
-        self._speakers = telling.speakers
+        self._speakers = speakers(plan)
 
     def call(self, name: str) -> str:
         if name in self.subjects:
             return f"<Subject {self.subjects.index(name) + 1}>"
-        return plain_call(name)
+        return self.prose(name)
 
     def speaker(self, name: str) -> str:
         """" (S2)" for who is the second to be heard, nothing for who says nothing."""
@@ -115,9 +115,11 @@ def _alignment(plan: Plan, first: bool, last: bool) -> str:
 def _definitions(telling: Telling, tags: _Tags, references: References) -> list[str]:
     lines = []
     for name in tags.subjects:
-        sources = [_source(item) for item in references.of(name) if item.kind != "audio"]
-        shown = f" in {listed(sources)}" if sources else ""
-        lines.append(f"{tags.call(name)} is {who(telling.cast[name])}{shown}.")
+        shown = [_picture(item) for item in references.of(name, "image")]
+        clips = [tag(item) for item in references.of(name, "video")]
+        sources = [f"as shown in {listed(shown)}"] if shown else []
+        sources += [f"{'moving' if shown else 'looking and moving'} as in {listed(clips)}"] if clips else []
+        lines.append(f"{', '.join([f'{tags.call(name)} is {who(telling.cast[name])}', *sources])}.")
     for item in references.items:
         if item.kind == "audio":
             track = f"the synchronized audio track of <Video {item.soundtrack_of}> and " if item.soundtrack_of else ""
@@ -126,9 +128,7 @@ def _definitions(telling: Telling, tags: _Tags, references: References) -> list[
     return lines
 
 
-def _source(item: Reference) -> str:
-    if item.kind == "video":
-        return f"{tag(item)} (looks and way of moving)"
+def _picture(item: Reference) -> str:
     views = f"{listed(list(item.views))} view{'s side by side' if len(item.views) > 1 else ''}"
     return f"{tag(item)} ({views})" if item.views else tag(item)
 
@@ -153,8 +153,8 @@ def _retention(telling: Telling, tags: _Tags, references: References) -> list[st
     lines = []
     for name in tags.subjects:
         shots = ", ".join(f"[Shot {index + 1}]" for index in telling.seen[name])
-        where = f"appears in {shots}" if shots else "heard off screen"
-        lines.append(f"{tags.call(name)} ({where}): fully_preserved - {_KEPT[telling.cast[name].kind]}.")
+        where = f" (appears in {shots})" if shots else ""
+        lines.append(f"{tags.call(name)}{where}: fully_preserved - {_KEPT[telling.cast[name].kind]}.")
     for item in references.items:
         if item.kind == "audio":
             lines.append(f"{tag(item)}: reference - its vocal timbre guides how {tags.call(item.element)} speaks, "
@@ -203,15 +203,15 @@ def _line(telling: Telling, tags: _Tags, line: PlannedLine) -> list[Piece]:
     speaker = f"{tags.call(line.speaker)}{tags.speaker(line.speaker)}"
     heard = tags.voice(line.speaker)
     voice = f" in the voice timbre referenced from {heard}," if heard else _described_voice(telling, line)
-    text = spoken_text(line.text, telling.plan.cast, plain_call)
+    text = spoken_text(line.text, telling.plan.cast, tags.prose)
     speech = f"<d>[{LANGUAGES[line.language]}] {text}</d>"
     listeners = telling.listeners(line)
     if telling.is_seen(line):
         manner = f"{delivery_of(line) or ','}{voice}"
-        act = f"{speaker}, {telling.whereabouts(line)}, opens the mouth and says{manner} {speech}"
-        closing = f"{tags.call(line.speaker)} then closes the mouth."
+        act = f"{speaker}{telling.whereabouts(line)} opens the mouth and says{manner} {speech}"
+        closing = f" {tags.call(line.speaker)} then closes the mouth." if telling.full else ""
         meanwhile = [Piece(f"During the line the lips of {listeners} remain closed.")] if listeners else []
-        return [Piece(f"{act} {closing}", line.speaker), *meanwhile]
+        return [Piece(act + closing, line.speaker), *meanwhile]
     manner = f"{delivery_of(line)}{voice}".rstrip(",")
     act = f"{speaker}{manner + ',' if manner else ''} says in an off-screen voiceover: {speech}"
     closed = f" while the lips of {listeners} remain completely closed." if listeners else " from outside the frame."
@@ -226,7 +226,7 @@ def _described_voice(telling: Telling, line: PlannedLine) -> str:
 def _soundscape(plan: Plan) -> str:
     deeds = deed_sounds(plan)
     heard = f" {deeds[:1].upper()}{deeds[1:]} can be heard in time with what people do." if deeds else ""
-    return f"Throughout the video there is {ambience(plan)}.{heard}"
+    return f"The sound of the place, throughout the video, is {ambience(plan)}.{heard}"
 
 
 def _music(telling: Telling) -> str:

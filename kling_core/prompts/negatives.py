@@ -14,7 +14,7 @@ _POSITIVES = (
     (r"chang\w* (?:of )?(?:cloth|outfit|costume|dress)\w*|(?:cloth|outfit|costume|wardrobe)\w* chang\w*|"
      r"inconsistent (?:cloth|outfit|costume)\w*",
      "Everybody wears the same clothes in every shot."),
-    (r"morph\w*|warp\w*|melt\w*|(?:chang|shift)\w* (?:face|identit|feature)\w*|identity drift|face drift|"
+    (r"(?:morph|warp|melt)\w*|(?:chang|shift)\w* (?:face|identit|feature)\w*|identity drift|face drift|"
      r"inconsistent (?:face|character|identit)\w*",
      "Faces and bodies keep their shape and identity throughout."),
     (r"(?:extra|missing|fused|bad|deformed|mutated|malformed|too many) (?:fingers?|hands?)",
@@ -42,6 +42,10 @@ _POSITIVES = (
     (r"noise|noisy|hiss|hum|crackl\w*|distorted (?:sound|audio)", "The sound is clean and clear."),
     (r"echo\w*|reverb\w*", "Voices sound close and dry."),
 )
+_OF = (  # "morphing" and "morphing features" are one fault
+    r"(?: (?:faces?|features?|bod(?:y|ies)|hands?|limbs?|eyes?|objects?|pictures?|images?|videos?|footage|frames?"
+    r"|background|shots?|colou?rs?|lines?))?"
+)
 _MUSIC = re.compile(r"(?:background |non-diegetic )?music|soundtrack|score", re.IGNORECASE)
 _SEPARATORS = re.compile(r"[,;.\n，；、。]|\band\b|\bor\b")
 _NO = re.compile(r"^(?:no|not|without|never|avoid|don['’]?t)\s+", re.IGNORECASE)
@@ -55,7 +59,7 @@ def positives(negative: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         part = _NO.sub("", harmless(part))
         if not part or _MUSIC.fullmatch(part):  # scenes have no music unless the director asks for it
             continue
-        positive = next((words for pattern, words in _POSITIVES if re.fullmatch(pattern, part, re.IGNORECASE)), None)
+        positive = next((words for pattern, words in _POSITIVES if _names(pattern, part)), None)
         if positive:
             said[positive] = None
         else:
@@ -64,3 +68,7 @@ def positives(negative: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
                 "opposite; describe what is to be there instead"
             )
     return tuple(said), tuple(notes)
+
+
+def _names(pattern: str, part: str) -> bool:
+    return bool(re.fullmatch(f"(?:{pattern}){_OF}", part, re.IGNORECASE))

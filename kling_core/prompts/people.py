@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Call = Callable[[str], str]
 """What the model calls an element, by its name."""
 
-_ARTICLE = re.compile(r"^(?:an?|the|one|some|her|his|their)\s+", re.IGNORECASE)
+_ARTICLE = re.compile(r"^(?:an?|the)\s+", re.IGNORECASE)
 _SOMEBODY = re.compile(
     r"^[^,;:]*?\b(?:wom[ae]n|m[ae]n|girl|boy|lady|gentleman|person|child|kid|teenager|baby|dancer|clerk|teacher|student"
     r"|doctor|nurse|officer|soldier|actor|actress|singer|tourist|mother|father|grandmother|grandfather|robot|dog|cat"
@@ -31,10 +31,14 @@ _SOMEBODY = re.compile(
 _CJK = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
 
-def plain_call(name: str) -> str:
-    """A name as prose writes it."""
-    said = name.replace("_", " ").strip()
-    return said[:1].upper() + said[1:]
+def in_prose(cast: "Cast") -> Call:
+    """Names as prose writes them: people by their names, items and scenes as "the cake"."""
+
+    def call(name: str) -> str:
+        said = name.replace("_", " ").strip()
+        return said[:1].upper() + said[1:] if cast[name].kind == "character" else f"the {said}"
+
+    return call
 
 
 def who(element: "Element") -> str:
@@ -43,7 +47,7 @@ def who(element: "Element") -> str:
     if not said:
         return f"the {element.kind}"
     if _ARTICLE.match(said):
-        return said[:1].lower() + said[1:]
+        return f"the {_ARTICLE.sub('', said)}"  # told again in every shot, "a woman" would be another one each time
     if _CJK.search(said):
         return f"the {element.kind} described as {said}"
     if element.kind != "character" or _SOMEBODY.match(said):
@@ -54,33 +58,58 @@ def who(element: "Element") -> str:
 def appearances(plan: Plan, cast: "Cast") -> dict[str, tuple[int, ...]]:
     """In which shots (counted from 0) each element is to be seen, in the cast's order.
 
-    Characters are seen where they are staged, and everything where the director names it; scenes that no shot names are
-    seen in all of them.
+    Characters and items are seen where they are staged or the director names them. A scene that he names holds for the
+    shots in the same place that name none, the nearest before them first; scenes that he never names, for all shots.
     """
-    named = [{found.name for found in Names(shot.description, plan.cast).find(shot.description)} for shot in plan.shots]
-    seen = {}
-    for name in plan.cast:
-        shots = tuple(
-            shot.index for shot, names in zip(plan.shots, named)
-            if name in shot.subjects or (name in names and name not in _unseen_speakers(plan, shot))
+    named = [
+        {found.name for found in Names(shot.description, plan.cast).find(shot.description)} - _only_heard(plan, shot)
+        | set(shot.subjects) for shot in plan.shots
+    ]
+    scenes = {name for name in plan.cast if cast[name].kind == "scene"}
+    setting = [_scenes_of(shot, plan, [names & scenes for names in named]) for shot in plan.shots]
+    never = scenes - set().union(*setting)
+    return {
+        name: tuple(
+            at for at, names in enumerate(named) if name in (setting[at] | never if name in scenes else names)
         )
-        everywhere = cast[name].kind == "scene" and not shots
-        seen[name] = tuple(range(len(plan.shots))) if everywhere else shots
-    return seen
+        for name in plan.cast
+    }
 
 
-def _unseen_speakers(plan: Plan, shot: PlannedShot) -> set[str]:
+def _scenes_of(shot: PlannedShot, plan: Plan, named: list[set[str]]) -> set[str]:
+    nearest = sorted(range(len(named)), key=lambda at: (at > shot.index, abs(at - shot.index)))
+    alike = (at for at in nearest if named[at] and (at == shot.index or plan.shots[at].place == shot.place))
+    return named[next(alike, shot.index)]
+
+
+def _only_heard(plan: Plan, shot: PlannedShot) -> set[str]:
     return {line.speaker for line in plan.lines if line.shot == shot.index} - set(shot.subjects)
 
 
-def staged(shot: PlannedShot, blocking: "Blocking", call: Call, *, facing: bool) -> list[Piece]:
+def staged(
+    shot: PlannedShot, blocking: "Blocking", call: Call, speaking: set[str], *, full: bool
+) -> list[Piece]:
     """A sentence for everybody in a shot: where they are on screen, what they do, and with which face.
 
-    facing: also say which way each body is turned.
+    speaking: whose lines say that they talk. full: also say which way each body is turned, and what goes without
+    saying, that who is alone and at rest is in the centre.
     """
-    return [
-        Piece(_performed(shot, track, blocking, call, facing), track.subject) for track in blocking.subjects
-    ]
+    pieces = []
+    for track in blocking.subjects:
+        one = track.performance
+        resting = one.verb in _RESTING or (one.verb == "talk" and one.subject in speaking)
+        deed = _does(one, shot, call, resting)
+        adjuncts = [on_screen(track), _depth(track, blocking), _turned(track) if full else "",
+                    _FACES.get(one.expression, "")]
+        adjuncts = [adjunct for adjunct in adjuncts if adjunct]
+        if resting and not deed and len(adjuncts) == 1 and len(blocking.subjects) == 1:
+            continue
+        if resting:
+            said = f"{call(one.subject)} is {', '.join([*adjuncts, deed] if deed else adjuncts)}."
+        else:
+            said = f"{call(one.subject)}, {', '.join(adjuncts)}, {deed}."
+        pieces.append(Piece(said, one.subject))
+    return pieces
 
 
 @dataclass(frozen=True)
@@ -92,15 +121,14 @@ class _Deed:
     way: str
 
 
-_LOOKS = ("{}, looking at {{}}", "{}, looking to the {{}}")
+def _looking(deed: str) -> _Deed:
+    joint = f"{deed}, " if deed else ""
+    return _Deed(deed, f"{joint}looking at {{}}", f"{joint}looking to the {{}}")
 
 
-def _looking(alone: str) -> _Deed:
-    return _Deed(alone, *(form.format(alone) for form in _LOOKS))
-
-
+_RESTING = ("stand", "hold")
 _DEEDS = {
-    "stand": _looking("stands"),
+    "stand": _looking(""),
     "walk": _Deed("walks", "walks towards {}", "walks to the {}"),
     "wave": _Deed("waves", "waves at {}", "waves to the {}"),
     "talk": _looking("talks, with small gestures"),
@@ -108,11 +136,10 @@ _DEEDS = {
     "point": _Deed("points", "points at {}", "points to the {}"),
     "nod": _looking("nods"),
     "sit": _looking("sits"),
-    "hold": _looking("stands"),
     "pour": _looking("pours from a jug"),
     "bounce": _looking("bounces a ball"),
     "dance": _looking("dances"),
-    "embrace": _Deed("holds both arms open", "embraces {}", "embraces somebody to the {}"),
+    "embrace": _Deed("holds both arms open", "embraces {}", "holds both arms open to the {}"),
     "ride": _Deed("rides a bicycle", "rides a bicycle towards {}", "rides a bicycle to the {}"),
 }
 _IN_THE_VERB = {"pour": "jug", "bounce": "ball", "ride": "bicycle"}
@@ -128,27 +155,18 @@ _CROSSING = 0.2  # of the screen's width: somebody who walks this far goes from 
 _DEPTH_RATIO = 1.35
 
 
-def _performed(shot: PlannedShot, track: "SubjectTrack", blocking: "Blocking", call: Call, facing: bool) -> str:
-    one = track.performance
-    parts = [on_screen(track), _depth(track, blocking)]
-    if facing:
-        parts.append(_turned(track))
-    parts.append(_FACES.get(one.expression, ""))
-    adjuncts = ", ".join(part for part in parts if part)
-    return f"{call(one.subject)}, {adjuncts}, {_does(one, shot, call)}."
-
-
-def _does(one: Performance, shot: PlannedShot, call: Call) -> str:
-    deed = _DEEDS[one.verb]
+def _does(one: Performance, shot: PlannedShot, call: Call, resting: bool) -> str:
+    deed = _DEEDS["stand" if resting else one.verb]
     if one.toward in shot.subjects:
         said = deed.to.format(call(one.toward))
     else:
         said = deed.way.format(one.toward) if one.toward else deed.alone
+    parts = [said]
     if one.carried and _IN_THE_VERB.get(one.verb) != one.carried:
-        said += f", {_THINGS.get(one.carried, f'with a {one.carried} in hand')}"
+        parts.append(_THINGS.get(one.carried, f"with a {one.carried} in hand"))
     if one.behind:
-        said += f", {'passing' if one.verb in ('walk', 'ride') else 'partly'} behind a {one.behind}"
-    return said
+        parts.append(f"{'passing' if one.verb in ('walk', 'ride') else 'partly'} behind a {one.behind}")
+    return ", ".join(part for part in parts if part)
 
 
 def on_screen(track: "SubjectTrack") -> str:

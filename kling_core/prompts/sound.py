@@ -29,7 +29,7 @@ _LOW_PITCH, _HIGH_PITCH = 150.0, 190.0  # Hz; speaking voices of men lie about 1
 def ambience(plan: Plan) -> str:
     """The sounds of the scene's places, "a, then b"; "soft natural ambience" where nobody wrote a place."""
     places = (("" if "place" in shot.assumed else shot.place) for shot in plan.shots)
-    return ", then ".join(dict.fromkeys(_AMBIENCE.get(place, "the soft ambience of the place") for place in places))
+    return ", then ".join(dict.fromkeys(_AMBIENCE.get(place, "soft natural ambience") for place in places))
 
 
 def deed_sounds(plan: Plan) -> str:

@@ -26,13 +26,15 @@ _LANGUAGES = {"zh": "Chinese", "ja": "Japanese", "ko": "Korean"}
 class Telling:
     """A scene as one family tells it.
 
-    call: what the model calls an element. full: everything the plan knows, said anew in every shot; else looks, places
-    and light only where they are new, for scenes whose words outgrow what the model was trained on.
+    call: what the model calls an element. introduced: the words before the shots say who everybody is, so the shots do
+    not. full: everything the plan knows, said anew in every shot; else looks, places and light only where they are new,
+    for scenes whose words outgrow what the model was trained on.
     """
 
     plan: Plan
     cast: "Cast"
     call: Call
+    introduced: bool = False
     full: bool = True
 
     @cached_property
@@ -49,21 +51,22 @@ class Telling:
     def framed(self, shot: PlannedShot, tag: Callable[[str], str] = lambda name: "") -> list[Piece]:
         """What a shot shows, from its size to its light, as one clause without its stop: "a close-up of Mira, the woman
         in red, at eye level, in a park". tag: what stands behind a name."""
-        whom = list(shot.subjects) or self.of_kind("item", shot)
+        shown = shot.subjects or self.of_kind("item", shot)
+        whom = list(shown)
         over = whom.pop() if shot.angle == "over shoulder" and len(whom) > 1 else None
+        called = {name: Piece(f"{self.call(name)}{tag(name)}{self._looks(name, shot)}", name) for name in shown}
         pieces = [Piece(film.sized(shot))]
         for at, name in enumerate(whom):
-            joint = " of " if not at else ", and " if at == len(whom) - 1 else ", "
-            pieces += [Piece(joint), Piece(f"{self.call(name)}{tag(name)}{self._looks(name, shot)}", name)]
+            last = ", and " if len(whom) > 2 or self._looks(whom[0], shot) else " and "
+            pieces += [Piece(" of " if not at else last if at == len(whom) - 1 else ", "), called[name]]
         if over:
-            pieces += [Piece(", past the shoulder of "),
-                       Piece(f"{self.call(over)}{tag(over)}{self._looks(over, shot)}", over)]
+            pieces += [Piece(", past the shoulder of "), called[over]]
         where = [film.angled(shot), *self._setting(shot)]
         return [*pieces, Piece("".join(f", {part}" for part in where if part))]
 
     def _looks(self, name: str, shot: PlannedShot) -> str:
-        first = self.seen[name][:1] == (shot.index,)
-        return f", {who(self.cast[name])}" if self.full or first else ""
+        new = self.full or self.seen[name][:1] == (shot.index,)
+        return f", {who(self.cast[name])}" if new and not self.introduced else ""
 
     def _setting(self, shot: PlannedShot) -> list[str]:
         """Place and light of a shot; a scene of the cast stands for the plan's place."""
@@ -71,10 +74,10 @@ class Telling:
         scenes = self.of_kind("scene", shot)
         place, light = film.place_of(shot), film.light_of(shot)
         if scenes:
-            place = listed([f"{self.call(name)}{self._looks(name, shot)}" for name in scenes])
+            place = "in " + listed([f"{self.call(name)}{self._looks(name, shot)}" for name in scenes])
         if before and not self.full and (shot.place, shot.time_of_day) == (before.place, before.time_of_day):
             return []
-        return [f"in {place}" if place else "", light]
+        return [place, light]
 
     def directed(self, shot: PlannedShot, *, score: bool = False) -> list[Piece]:
         """The director's own sentences on a shot without its dialogue; score: those on music that only the audience
@@ -84,7 +87,8 @@ class Telling:
         return [piece for piece in sentences if is_score(piece.text) == score]
 
     def staged(self, shot: PlannedShot) -> list[Piece]:
-        return staged(shot, self.plan.blocking[shot.index], self.call, facing=self.full)
+        speaking = {line.speaker for line in self.lines(shot)}
+        return staged(shot, self.plan.blocking[shot.index], self.call, speaking, full=self.full)
 
     def filmed(self, shot: PlannedShot, say: Callable[[film.MoveWords], str]) -> list[Piece]:
         """One sentence on the camera; say: the family's words for one move, without what it moves about."""
@@ -101,8 +105,13 @@ class Telling:
         return line.speaker in self.plan.shots[line.shot].subjects
 
     def whereabouts(self, line: PlannedLine) -> str:
-        """Where the speaker of a line, who must be seen, is on screen."""
-        return on_screen(self.plan.blocking[line.shot].track(line.speaker))
+        """Where the speaker of a line, who must be seen, is on screen meanwhile; empty for who is there alone."""
+        shot, fps = self.plan.shots[line.shot], self.plan.grid.fps
+        if len(shot.subjects) == 1:
+            return ""
+        start = min(int(line.start * fps) - shot.start, shot.frames - 1)
+        said = slice(start, max(start + 1, int(line.stop * fps) - shot.start))
+        return f", {on_screen(self.plan.blocking[line.shot].track(line.speaker).slice(said))},"
 
     def listeners(self, line: PlannedLine) -> str:
         """Who else is on screen during a line, "A and B"; empty for nobody."""
@@ -125,7 +134,8 @@ class Telling:
                 notes.append(f"shot {after.index + 1}: shows the same people at the same size from the same side as "
                              f"shot {before.index + 1}, so the model may not cut; give it another size or angle")
         for shot in self.plan.shots:
-            language = _LANGUAGES.get(detect_language(shot.description))
+            words = " ".join(piece.text for piece in self.directed(shot))
+            language = _LANGUAGES.get(detect_language(words))
             if language:
                 notes.append(f"shot {shot.index + 1}: its description stays in {language}; the model learned from "
                              "English ones")

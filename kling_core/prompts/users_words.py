@@ -60,6 +60,7 @@ def told(description: str, lines: Iterable[str], names: Iterable[str], call: Cal
 
 _BREAK = ".!?。！？…;；"
 _SENTENCE = re.compile(rf"(?:[^{_BREAK}]|(?<=\d)\.(?=\d))+[{_BREAK}]*")
+_ARTICLE = re.compile(rf"\b(?:the|el|la) (?={NAME})", re.IGNORECASE)
 _PRONOUN = r"(?:she|he|they|it|ella|él|她|他|彼女|彼)"
 _OTHER_VERB = re.compile(
     r"\b(?:dice|pregunta|responde|contesta|susurra|grita|exclama|murmura|añade|explica)n?\b"
@@ -68,7 +69,7 @@ _OTHER_VERB = re.compile(
 _NAME_TAG = re.compile(
     rf"(?:{NAME}|\b{_PRONOUN}\b)\s*(?:の声|は|が|도|은|는|이|가)?\s*(?:\([^()]*\))?\s*[,，:：、]?\s*$", re.IGNORECASE
 )
-_LINKING = frozenset("and then also but as while y luego who ,".split())
+_LINKING = frozenset("and then also but as while y luego who the The ,".split())
 _VERB_AFTER = re.compile(r"\s*(?:と|って|이?라고|하고|고)[^.!?。！？\n]*")
 _TAG_AFTER = re.compile(
     rf"\s*[,，]?\s*(?:(?:{NAME}|{_PRONOUN})\s+(?:\w+ly\s+)?(?:{SPEECH_VERB.pattern}|{_OTHER_VERB.pattern})"
@@ -95,8 +96,12 @@ def _cut_speech(masked: Masked, lines: set[str]) -> str:
     return kept + text[at:]
 
 
+_ASIDE = re.compile(r"\b(?:off[- ]?(?:screen|camera)|(?:in )?(?:a )?voice[- ]?over)\b,?", re.IGNORECASE)
+
+
 def _deed(tag: str) -> str:
     """What somebody does besides speaking: "Mira leans closer and says softly," is left as "Mira leans closer"."""
+    tag = _ASIDE.sub("", tag)
     verbs = [*SPEECH_VERB.finditer(tag), *_OTHER_VERB.finditer(tag)]
     if not verbs:
         return _NAME_TAG.sub("", tag)
@@ -123,6 +128,7 @@ def _tidy(sentence: str) -> str:
 
 
 def _shown(sentence: str, masked: Masked, call: Callable[[str], str]) -> str:
+    sentence = _ARTICLE.sub("", sentence)
     for found in set(re.findall(NAME, sentence)):
         sentence = sentence.replace(found, call(masked.name(found)))
     for found in set(re.findall(QUOTE, sentence)):

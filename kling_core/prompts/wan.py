@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from kling_core.plan.plan import Plan, PlannedShot
 from kling_core.prompts import film_grammar as film
-from kling_core.prompts.people import plain_call, who
+from kling_core.prompts.people import in_prose, who
 from kling_core.prompts.prompt import Prompt
 from kling_core.prompts.sound import listed
 from kling_core.prompts.telling import Telling, within
@@ -25,14 +25,16 @@ MOST_WORDS = 340  # about 512 tokens of its text encoder, which is what it was t
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven")
 
 
-def compile(plan: Plan, cast: "Cast") -> Prompt:
+def compile_captions(plan: Plan, cast: "Cast") -> Prompt:
     people = [name for name in plan.cast if cast[name].kind == "character"]
     people = [name for name in people if any(name in shot.subjects for shot in plan.shots)]
 
-    def call(name: str) -> str:
-        return f"[character{people.index(name) + 1}]" if name in people else plain_call(name)
+    prose = in_prose(cast)
 
-    telling = Telling(plan, cast, call)
+    def call(name: str) -> str:
+        return f"[character{people.index(name) + 1}]" if name in people else prose(name)
+
+    telling = Telling(plan, cast, call, introduced=True)
     shots = within(MOST_WORDS, telling, _shots)
     writer = PromptWriter()
     writer.write(f"[global caption] {_global(telling, people)} [per shot caption]")
@@ -52,10 +54,11 @@ def _global(telling: Telling, people: list[str]) -> str:
     said[0] += ": " + "; ".join(f"{telling.call(name)}, {who(telling.cast[name])}" for name in people) if people else ""
     said[0] += "."
     for name in (*telling.of_kind("item"), *telling.of_kind("scene")):
-        said.append(f"{plain_call(name)} is {who(telling.cast[name])}.")
+        called = telling.call(name)
+        said.append(f"{called[:1].upper()}{called[1:]} is {who(telling.cast[name])}.")
     places = dict.fromkeys(place for place in map(film.place_of, plan.shots) if place)
     if places and not telling.of_kind("scene"):
-        said.append(f"It takes place in {listed(list(places))}.")
+        said.append(f"It takes place {listed(list(places))}.")
     said.append(f"This scene contains {len(plan.shots)} shot{'s' if len(plan.shots) > 1 else ''}.")
     return " ".join(said)
 

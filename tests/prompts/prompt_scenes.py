@@ -76,7 +76,7 @@ def _bystander():
         """Place: street
 Time: sunset
 Shot 1 (4s, medium): @mira gazes into the distance. Mira says softly, “风停了，我们该回家了。”
-Shot 2 (3s, close-up): Close-up of @leo, a shy man leaning on @mira. He whispers, “再等一会儿。”
+Shot 2 (3s, close-up): Close-up of @leo, a shy man leaning on @mira. @leo whispers, “再等一会儿。”
 Shot 3 (3s, extreme close-up, rapid zoom in): Rack focus to @old_man, whose surprised eyes widen.
 """, MIRA, LEO, OLD_MAN, voices=("mira", "leo"),
     )
