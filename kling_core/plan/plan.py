@@ -63,7 +63,11 @@ class PlannedLine:
 
 @dataclass(frozen=True)
 class PlannedShot:
-    """A shot on the film's frame clock: frames [start, stop)."""
+    """A shot on the film's frame clock: frames [start, stop).
+
+    assumed: which of place and time_of_day nobody wrote. The stage needs some place to draw; prompts leave such words
+    out, since the director's own may speak of another.
+    """
 
     index: int
     start: int
@@ -76,6 +80,7 @@ class PlannedShot:
     camera: tuple[PlannedMove, ...]
     description: str = ""
     transition: str = "cut"
+    assumed: tuple[str, ...] = ()
 
     @property
     def frames(self) -> int:

@@ -43,7 +43,7 @@ def plan(
             index=number - 1, start=start, stop=stop, size=shot.size, angle=shot.angle,
             place=shot.place or storyboard.place, time_of_day=shot.time_of_day or storyboard.time_of_day,
             performances=performances, camera=camera, description=shot.description,
-            transition=_transition(number, shot, notes),
+            transition=_transition(number, shot, notes), assumed=_assumed(storyboard, shot),
         ))
         times = place_lines(number, shot.lines, (start / grid.fps, stop / grid.fps), grid, problems, notes)
         lines += [
@@ -64,6 +64,11 @@ def plan(
         references=references, moved=tuple(moved), notes=(*notes, *left_out), negative=storyboard.negative,
         tokens=count_tokens(grid, storyboard.aspect, shots, references),
     )
+
+
+def _assumed(storyboard: Storyboard, shot: Shot) -> tuple[str, ...]:
+    fields = ("place", "time_of_day")
+    return tuple(name for name in fields if not getattr(shot, name) and name not in storyboard.model_fields_set)
 
 
 def _heights(cast: "Cast") -> dict[str, float]:
