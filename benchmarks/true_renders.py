@@ -19,7 +19,7 @@ from kling_core.previz.draft import draft
 from kling_core.previz.stage.casting import random_look
 from kling_core.previz.stage.portraits import portraits
 from kling_core.previz.world import GRID, LIMITS
-from kling_core.sound.ambience import ambience
+from kling_core.sound.ambience import film_ambience
 from kling_core.sound.mix import mix
 from kling_core.sound.murmur import murmur
 from kling_core.sound.speech import SpokenLine, speak
@@ -61,11 +61,7 @@ def true_render(seed: int, scale: int = 2, aspect: str = "16:9", verb: str = "ta
     speech = speak(plan, cast)
     width, height = (scale * side for side in plan.size)
     frames = np.concatenate(list(draft(plan, cast, width, height, speech)))
-    fps, rate = plan.grid.fps, plan.grid.audio_rate
-    beds = [
-        ambience(shot.place, shot.time_of_day, shot.frames / fps, rate, seed, shot.start / fps) for shot in plan.shots
-    ]
-    return TrueRender(plan, cast, speech, frames, mix(plan, speech, np.concatenate(beds, axis=1)))
+    return TrueRender(plan, cast, speech, frames, mix(plan, speech, film_ambience(plan, seed)))
 
 
 def _stranger(name: str, rng: np.random.Generator) -> Element:

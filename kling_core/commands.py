@@ -13,7 +13,6 @@ from kling_core.console import ProgressBar, printable
 from kling_core.errors import KlingError, Problem, ProblemList
 
 if TYPE_CHECKING:
-    import numpy as np
 
     from kling_core.elements.element import Cast, Element
     from kling_core.filming import Job
@@ -102,6 +101,7 @@ def render_demo(options: argparse.Namespace) -> None:
 def draft_scene(options: argparse.Namespace) -> None:
     from kling_core.previz.draft import draft
     from kling_core.render import write_film
+    from kling_core.sound.ambience import film_ambience
     from kling_core.sound.mix import mix
     from kling_core.sound.speech import speak
 
@@ -113,7 +113,7 @@ def draft_scene(options: argparse.Namespace) -> None:
     bar = ProgressBar()
     bar.stage("speak")
     speech = speak(plan, cast)
-    sound = mix(plan, speech, _ambience(plan, options.seed))
+    sound = mix(plan, speech, film_ambience(plan, options.seed))
     bar.stage("draw")
     width, height = _even_size(plan, options.width)
     write_film(options.output, draft(plan, cast, width, height, speech), plan, sound, progress=bar)
@@ -246,19 +246,6 @@ def _seeds_of(options: argparse.Namespace) -> int | tuple[int, ...]:
     if options.seed is not None or not beside.is_file():
         return options.seed or 0
     return load_take(beside).seeds
-
-
-def _ambience(plan: "Plan", seed: int) -> "np.ndarray":
-    """The procedural bed of every shot's place, float32 [2, N]."""
-    import numpy as np
-
-    from kling_core.sound.ambience import ambience
-
-    fps, rate = plan.grid.fps, plan.grid.audio_rate
-    beds = [
-        ambience(shot.place, shot.time_of_day, shot.frames / fps, rate, seed, shot.start / fps) for shot in plan.shots
-    ]
-    return np.concatenate(beds, axis=1)
 
 
 def _even_size(plan: "Plan", width: int) -> tuple[int, int]:

@@ -3,6 +3,7 @@
 from comfy_api.latest import ComfyExtension, io
 
 from .audio_sync import AudioSync
+from .backbone import Backbone
 from .bind_subject import BindSubject
 from .continuity_report import ContinuityReport
 from .element_builder import ElementBuilder
@@ -13,7 +14,7 @@ from .vae_decode_3d import VAEDecode3D
 from .video_sampler import VideoSampler
 
 NODES: list[type[io.ComfyNode]] = [
-    ElementBuilder, LoadElement, BindSubject, ShotSequence, LoadBackbone, VideoSampler, AudioSync, VAEDecode3D,
+    ElementBuilder, LoadElement, BindSubject, ShotSequence, LoadBackbone, Backbone, VideoSampler, AudioSync, VAEDecode3D,
     ContinuityReport,
 ]
 

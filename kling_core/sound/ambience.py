@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from kling_core.plan.plan import Plan
 from kling_core.sound.happenings import HAPPENINGS
 
 _TAGS = {
@@ -91,6 +92,15 @@ def ambience(
     for name, every in bed.happenings:
         _add_happenings(sound, name, every, first, rate, key)
     return sound.astype(np.float32)
+
+
+def film_ambience(plan: Plan, seed: int = 0) -> np.ndarray:
+    """The beds of a plan's shots, one after another: float32 [2, N] at the grid's rate."""
+    fps, rate = plan.grid.fps, plan.grid.audio_rate
+    beds = [
+        ambience(shot.place, shot.time_of_day, shot.frames / fps, rate, seed, shot.start / fps) for shot in plan.shots
+    ]
+    return np.concatenate(beds, axis=1)
 
 
 def _at_time(bed: Bed, time_of_day: str) -> Bed:
