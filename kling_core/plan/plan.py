@@ -63,7 +63,8 @@ class PlannedLine:
 
 @dataclass(frozen=True)
 class PlannedShot:
-    """A shot on the film's frame clock: frames [start, stop)."""
+    """A shot on the film's frame clock: frames [start, stop). things: items and scenes of the cast that it names,
+    which nobody stages but models can be shown."""
 
     index: int
     start: int
@@ -76,6 +77,7 @@ class PlannedShot:
     camera: tuple[PlannedMove, ...]
     description: str = ""
     transition: str = "cut"
+    things: tuple[str, ...] = ()
 
     @property
     def frames(self) -> int:
