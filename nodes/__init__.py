@@ -14,8 +14,8 @@ from .vae_decode_3d import VAEDecode3D
 from .video_sampler import VideoSampler
 
 NODES: list[type[io.ComfyNode]] = [
-    ElementBuilder, LoadElement, BindSubject, ShotSequence, LoadBackbone, Backbone, VideoSampler, AudioSync, VAEDecode3D,
-    ContinuityReport,
+    ElementBuilder, LoadElement, BindSubject, ShotSequence, LoadBackbone, Backbone, VideoSampler, AudioSync,
+    VAEDecode3D, ContinuityReport,
 ]
 
 

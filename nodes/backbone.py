@@ -20,7 +20,7 @@ class Backbone(io.ComfyNode):
             node_id="KlingCoreBackbone",
             display_name="Backbone",
             category=sockets.CATEGORY,
-            description="Directs a large model that ComfyUI has loaded. Its family is recognised from the model itself.",
+            description="Directs a large model that ComfyUI has loaded. It tells its family itself.",
             search_aliases=["kling minimax h3", "kling ltx", "kling wan", "large model", "backbone"],
             inputs=[
                 io.Model.Input("model"),

@@ -69,9 +69,9 @@ class Options:
 class Conditioned:
     """A scene as the model is told it.
 
-    positive, negative: ComfyUI's CONDITIONING. layouts: of the tokens under each, by POSITIVE and NEGATIVE. latent: what
-    sampling starts from, a tensor [1, C, T, H, W] or a nested one with sound. mask: 1 where it is made anew, of the same
-    kind, or None for all of it. notes: what the user should know of it.
+    positive, negative: ComfyUI's CONDITIONING. layouts: of the tokens under each, by POSITIVE and NEGATIVE. latent:
+    what sampling starts from, a tensor [1, C, T, H, W] or a nested one with sound. mask: 1 where it is made anew, of
+    the same kind, or None for all of it. notes: what the user should know of it.
     """
 
     plan: Plan
@@ -145,10 +145,11 @@ class ComfyBackbone(ABC):
             problems.add("vae", f"its latents have {channels} channels, the model takes {wanted}", remedy)
         if self.speaks and self.connected.audio_vae is None:
             problems.add("audio_vae", f"is missing: {self.name} makes sound", f"Load the audio VAE of {self.name}.")
-        self.check_connected(problems)
+        self._check_connected(problems)
         problems.raise_if_any()
 
-    def check_connected(self, problems: ProblemList) -> None:
+    @abstractmethod
+    def _check_connected(self, problems: ProblemList) -> None:
         """Adds what else is wrong with a family's MODEL, CLIP or VAE."""
 
     @abstractmethod

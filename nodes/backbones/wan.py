@@ -53,7 +53,7 @@ class Wan(ComfyBackbone):
     def kind(self) -> str:
         return "image to video" if self._takes_pictures else "text to video"
 
-    def check_connected(self, problems: ProblemList) -> None:
+    def _check_connected(self, problems: ProblemList) -> None:
         if self.connected.low_noise is not None and not self.recognises(self.connected.low_noise):
             problems.add("low_noise", "is no Wan model", "Connect the low-noise expert of the same Wan 2.2 weights.")
         if getattr(self._diffusion_model, "img_emb", None) is not None:

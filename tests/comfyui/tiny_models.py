@@ -4,6 +4,7 @@ pictures: everything around them (loaders, samplers, model options) is ComfyUI's
 from __future__ import annotations
 
 import json
+import zlib
 
 import torch
 
@@ -33,7 +34,7 @@ def random_weights(net: torch.nn.Module, seed: int) -> dict[str, torch.Tensor]:
 
 
 class WordCLIP:
-    """A CLIP whose tokens are words and whose states are the words' own random vectors.
+    """A CLIP whose tokens are words, numbered by their hashes, and whose states are the words' own random vectors.
 
     The real ones need the tokenizer and gigabytes of weights of their family; how ComfyUI asks them is the same. Texts
     are filled up with padding to `least` tokens, as umT5 does.
@@ -45,15 +46,14 @@ class WordCLIP:
     def tokenize(self, text: str, **how):
         words = text.split() + ["</s>"]
         words += ["<pad>"] * (self.least - len(words))
-        return {"words": [[(word, 1.0) for word in words]]}
+        return {"words": [[(zlib.crc32(word.encode()), 1.0) for word in words]]}
 
     def encode_from_tokens_scheduled(self, tokens, **how):
-        states = [self.state(word) for word, _ in tokens["words"][0]]
+        states = [self.state(number) for number, _ in tokens["words"][0]]
         return [[torch.stack(states)[None], {"pooled_output": None}]]
 
-    def state(self, word: str) -> torch.Tensor:
-        seed = int.from_bytes(word.encode()[:7].ljust(7, b"\0"), "little") + len(word)
-        return torch.randn(self.width, generator=torch.Generator().manual_seed(seed))
+    def state(self, number: int) -> torch.Tensor:
+        return torch.randn(self.width, generator=torch.Generator().manual_seed(number))
 
 
 class BlockVAE:

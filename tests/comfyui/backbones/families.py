@@ -1,0 +1,57 @@
+"""Every large family as the proofs need it: a tiny model of its true class, a backbone around it, and the stock nodes'
+run of the same graph."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from tiny_models import WAN, BlockVAE, WordCLIP, wan
+
+PACKAGE = "custom_nodes_kling_core.nodes.backbones"
+
+
+@dataclass(frozen=True)
+class Family:
+    """model(seed) is a MODEL; connected(model) what is plugged in with it; stock(backbone, plan, cast, seed, steps) the
+    samples, on the CPU, that ComfyUI's own nodes make of what the backbone tells the model."""
+
+    model: Callable[[int], Any]
+    connected: Callable[[Any], Any]
+    stock: Callable[..., Any]
+
+    def backbone(self, model: Any = None, **options: Any) -> Any:
+        connected = self.connected(self.model(0) if model is None else model)
+        chosen = {"short_edge": 64, "steps": 2, "cfg": 3.0, **options}
+        return importlib.import_module(PACKAGE).backbone_of(connected, base().Options(**chosen))
+
+
+def base() -> Any:
+    return importlib.import_module(f"{PACKAGE}.comfy_backbone")
+
+
+def _wan_connected(model: Any) -> Any:
+    lattice = importlib.import_module(f"{PACKAGE}.wan").Wan.lattice
+    return base().Connected(model, WordCLIP(WAN["text_dim"], least=300), BlockVAE(16, 8, lattice))
+
+
+def _wan_stock(backbone: Any, plan: Any, cast: Any, seed: int, steps: int) -> torch.Tensor:
+    import nodes
+    from comfy_extras.nodes_hunyuan import EmptyHunyuanLatentVideo
+
+    from kling_core.prompts.wan import compile_captions
+
+    prompt, clip = compile_captions(plan, cast), backbone.connected.clip
+    positive, negative = (nodes.CLIPTextEncode().encode(clip, text)[0] for text in (prompt.text, prompt.negative))
+    latent = EmptyHunyuanLatentVideo.execute(*plan.size, plan.frames).args[0]
+    sampled, = nodes.KSampler().sample(
+        backbone.connected.model, seed, steps, backbone.options.cfg, backbone.options.sampler,
+        backbone.options.scheduler, positive, negative, latent,
+    )  # fmt: skip
+    return sampled["samples"]
+
+
+FAMILIES = {"wan": Family(wan, _wan_connected, _wan_stock)}
