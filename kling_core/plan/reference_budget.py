@@ -54,16 +54,16 @@ class _Budget:
         for binding in cast.bindings:
             need, where = self.needs[binding.element.name], f"@{binding.element.name}"
             if binding.strength <= 0:
-                self._leave_out(where, "is left out, its binding strength is 0", "Raise the strength to show it.")
+                self._leave_out(where, "left out, its binding strength is 0", "Raise the strength to show it.")
             elif not need.seen and not need.spoken:
-                self._leave_out(where, "is left out, no shot names it", f"Write {where} into a shot, or cast it not.")
+                self._leave_out(where, "left out, no shot names it", f"Write {where} into a shot to have it shown.")
             else:
                 bound.append(binding.element)
         self.seen = [element for element in bound if self.needs[element.name].seen]
         self.speaking = [element for element in bound if self.needs[element.name].spoken]
         for element in bound:
             if element.voice is not None and not self.needs[element.name].spoken:
-                what = "is left out, there is no line of theirs"
+                what = "left out, there is no line of theirs"
                 self._leave_out(f"@{element.name}, voice", what, "Nothing needs to be done.")
 
     def references(self) -> References:
@@ -71,7 +71,7 @@ class _Budget:
         drawn = [element for element in self.seen if element.views]
         if drawn and not limits.images:
             names = ", ".join("@" + element.name for element in drawn)
-            what = f"are left out, {limits.family} takes none, so that only words tell of {names}"
+            what = f"left out, {limits.family} takes none, so that only words tell of {names}"
             self._leave_out("pictures", what, "Choose a model or LoRA that takes references.")
             drawn = []
         first = min(len(drawn), limits.images)
@@ -81,13 +81,13 @@ class _Budget:
         pictures, problems = share_pictures(
             drawn, self.needs, min(limits.images, limits.files - files), limits, self.plan.size
         )
-        self.left_out += problems if limits.images else []
+        self.left_out += problems
         soundtracks = self._soundtracks(clips, heard)
         items = self._pictures(drawn, pictures)
         if not items and not clips and heard and not limits.sound_alone:
             names = ", ".join("@" + element.name for element in heard)
-            what = f"of {names} are left out, {limits.family} takes no sound without a picture"
-            self._leave_out("voices", what, "Give whoever speaks a picture, and show them.")
+            what = f"left out, {limits.family} takes no sound without a picture"
+            self._leave_out(f"voices of {names}", what, "Give whoever speaks a picture, and show them.")
             return References((), self._told())
         items += self._sounding(clips, heard, soundtracks)
         return References(tuple(items), self._told())
@@ -99,19 +99,19 @@ class _Budget:
         for element in self.speaking:
             length, least = _voice_seconds(element), limits.each_sound[0]
             if limits.sounds and 0 < length < least:
-                what = f"is left out, it lasts {length:.1f} s and {limits.family} takes {least:g} s or more"
+                what = f"left out, it lasts {length:.1f} s and {limits.family} takes {least:g} s or more"
                 self._leave_out(f"@{element.name}, voice", what, "Record a few more sentences.")
             elif length:
                 able.append(element)
             elif limits.sounds:
-                what = "is none, so the model makes one up for each scene"
+                what = "there is none, so the model makes one up for each scene"
                 self._leave_out(f"@{element.name}, voice", what, "Give the element 5 to 30 s of speech.")
         most = max(min(limits.most_sounds, files), 0)
         by_need = sorted(able, key=lambda element: -self.needs[element.name].spoken)
         for element in by_need[most:]:
-            what, remedy = f"is left out, {limits.family} takes no sounds", "Choose a model that takes voices."
+            what, remedy = f"left out, {limits.family} takes no sounds", "Choose a model that takes voices."
             if limits.sounds:
-                what = f"is left out, {limits.family} takes {_count(most, 'sound')} here and others speak for longer"
+                what = f"left out, {limits.family} takes {_count(most, 'sound')} here and others speak for longer"
                 remedy = "Let fewer people speak in one scene."
             self._leave_out(f"@{element.name}, voice", what, remedy)
         chosen = [element.name for element in by_need[:most]]
@@ -128,13 +128,13 @@ class _Budget:
                 continue
             seconds = limits.video_frames(min(element.clip.seconds, self.plan.seconds)) / limits.fps
             if limits.videos and seconds < shortest:
-                what = f"is left out, {limits.family} takes clips of {shortest:.1f} s or more within the scene's length"
+                what = f"left out, {limits.family} takes clips of {shortest:.1f} s or more within the scene's length"
                 self._leave_out(f"@{element.name}, clip", what, "Give a longer clip, or make the scene longer.")
             else:
                 able.append(element)
         by_need = sorted(able, key=lambda element: -self.needs[element.name].seen)
         for element in by_need[most:]:
-            what = f"is left out, {limits.family} takes {_count(most, 'clip')} here, its pictures stand in for it"
+            what = f"left out, {limits.family} takes {_count(most, 'clip')} here, its pictures stand in for it"
             self._leave_out(f"@{element.name}, clip", what, "Cast fewer elements with clips to have it.")
         chosen = [element.name for element in by_need[:most]]
         return {element.name: element.clip for element in able if element.name in chosen}
@@ -153,12 +153,12 @@ class _Budget:
             if element.kind == "character":
                 spoken = element.name in voices
                 why = "there is a recording of the voice" if spoken else "no voice of theirs is taken along"
-                self._leave_out(where, f"is left out, {why}", "Nothing needs to be done.")
+                self._leave_out(where, f"left out, {why}", "Nothing needs to be done.")
             elif room > 0:
                 chosen.append(element.name)
                 room -= 1
             else:
-                what = f"is left out, {limits.family} takes {_count(limits.sounds, 'sound')} and voices come first"
+                what = f"left out, {limits.family} takes {_count(limits.sounds, 'sound')} and voices come first"
                 self._leave_out(where, what, "Let fewer people speak in one scene.")
         return chosen
 

@@ -1,4 +1,4 @@
-"""What a model family takes of references, and how many tokens each adds. Data and arithmetic only."""
+"""What a model family takes of references, and how many tokens they and a film make. Data and arithmetic only."""
 
 from __future__ import annotations
 
@@ -22,6 +22,10 @@ class FrameGroups:
         """The most frames within `frames` that make whole groups; 0 if there are too few for any."""
         return 0 if frames < self.first else frames - (frames - self.first) % self.frames
 
+    def covering(self, frames: int) -> int:
+        """The fewest frames, `frames` or more, that make whole groups."""
+        return self.whole(max(frames, self.first) + self.frames - 1)
+
     def latents_of(self, frames: int) -> int:
         return (frames - self.first) // self.frames * self.latents + self.first_latents
 
@@ -35,8 +39,8 @@ class ReferenceLimits:
     size_rule: how large a picture is encoded, never enlarged: at the pixel "area" of the scene's own picture, at a
     "short edge" of `short_edge` pixels, or in exactly the scene's "frame". stride: pixels a token side, of which sizes
     are multiples. picture_rows: tokens for a stride x stride square of a picture. sound_rate, sound_rows: audio
-    latents a second, and tokens each. groups, fps: of videos. vision_seconds: for every so many seconds of a video the
-    text encoder sees one picture of it, 0 if it sees none.
+    latents a second, 0 for films without sound, and tokens each. groups, fps: of videos. vision_seconds: for every so
+    many seconds of a video the text encoder sees one picture of it, 0 if it sees none.
     """
 
     family: str
@@ -78,17 +82,25 @@ class ReferenceLimits:
 
     def video_tokens(self, size: tuple[int, int], frames: int) -> int:
         seen = math.ceil(frames / self.fps / self.vision_seconds - 1e-6) if self.vision_seconds else 0
-        return (self.groups.latents_of(frames) + seen) * self._squares(size)
+        return self.film_tokens(size, frames) + seen * self._squares(size)
+
+    def film_tokens(self, size: tuple[int, int], frames: int) -> int:
+        """Of a film of so many frames, or as many more as its encoder needs."""
+        return self.groups.latents_of(self.groups.covering(frames)) * self._squares(size)
 
     def video_frames(self, seconds: float) -> int:
         """The most frames within `seconds` that the model's encoder takes."""
         return self.groups.whole(int(seconds * self.fps + 1e-6))
 
+    def film_sound_tokens(self, frames: int, fps: float) -> int:
+        """Of the sound of a film of so many frames, or as many more as its encoder needs."""
+        return round(self.groups.covering(frames) / fps * self.sound_rate) * self.sound_rows
+
     @property
     def shortest_video(self) -> float:
         """Seconds of the shortest clip that is long enough and makes whole groups."""
-        frames = max(math.ceil(self.each_video[0] * self.fps - 1e-6), self.groups.first)
-        return self.groups.whole(frames + self.groups.frames - 1) / self.fps
+        frames = math.ceil(self.each_video[0] * self.fps - 1e-6)
+        return self.groups.covering(frames) / self.fps
 
     @property
     def most_sounds(self) -> int:
@@ -114,5 +126,8 @@ LTX_SUBJECTS = ReferenceLimits(family="LTX with the MSR LoRA", images=4, files=4
 LTX = ReferenceLimits(family="LTX without a reference LoRA")
 """Its guides are frames of the film itself, no references."""
 
-WAN_PHANTOM = ReferenceLimits(family="Wan Phantom", images=4, files=4, size_rule="frame", stride=16)
-WAN = ReferenceLimits(family="Wan text to video", stride=16)
+_FOURS = FrameGroups(4, 1, 1, 1)
+WAN_PHANTOM = ReferenceLimits(
+    family="Wan Phantom", images=4, files=4, size_rule="frame", stride=16, sound_rate=0.0, groups=_FOURS, fps=16.0
+)
+WAN = ReferenceLimits(family="Wan text to video", stride=16, sound_rate=0.0, groups=_FOURS, fps=16.0)

@@ -22,6 +22,8 @@ SAME = 0.02
 SHOWN_SIDE = 256
 """Pixels of the short side below which a view on a shared picture tells too little."""
 
+_GLANCE = 0.4
+"""Seconds: who turns past a side for less shows it to nobody."""
 _UNGUESSED = {"back": 2.0}
 """A second of these counts for more: a side can be guessed from the front, a back cannot."""
 _FIRST = ("front", "detail", "side", "back")
@@ -29,7 +31,8 @@ _FIRST = ("front", "detail", "side", "back")
 
 @dataclass(frozen=True)
 class RankedView:
-    """needed: seconds for which the camera sees this side. difference: to the nearest of the views ranked before."""
+    """needed: seconds for which the camera sees this side, 0 for a glance. difference: to the nearest of the views
+    ranked before."""
 
     view: str
     needed: float
@@ -48,7 +51,7 @@ def ranked_views(element: "Element", need: "Need") -> list[RankedView]:
     ranked: list[RankedView] = []
     while left:
         options = [
-            RankedView(view, need.views.get(view, 0.0), min((difference(seen[view], seen[one.view]) for one in ranked),
+            RankedView(view, _needed(need, view), min((difference(seen[view], seen[one.view]) for one in ranked),
                                                             default=1.0))
             for view in left
         ]  # fmt: skip
@@ -56,6 +59,11 @@ def ranked_views(element: "Element", need: "Need") -> list[RankedView]:
         ranked.append(best)
         left.remove(best.view)
     return ranked
+
+
+def _needed(need: "Need", view: str) -> float:
+    seconds = need.views.get(view, 0.0)
+    return seconds if seconds >= _GLANCE else 0.0
 
 
 def share_pictures(
@@ -105,8 +113,8 @@ def _drop_copies(ranked: dict[str, list[RankedView]]) -> list[Problem]:
     for name, views in ranked.items():
         for one in [one for one in views if one.difference < SAME]:
             views.remove(one)
-            what = "is left out, it shows what the other views show"
-            problems.append(Problem(f"@{name}, view {one.view}", what, "Give a picture from another side."))
+            what = "left out, it shows what the other views show"
+            problems.append(Problem(f"@{name}, {one.view}", what, "Give a picture from another side."))
     return problems
 
 
@@ -119,17 +127,22 @@ def _share_last(
     if not given:
         what = f"has no picture, {limits.family} has room for {pictures} here and others are seen for longer"
         return [Problem(f"@{name}", what, "Cast fewer elements, or make two scenes of it.")] if ranked else []
-    shown = {view for views in given for view in views}
+    shown, unneeded, squeezed = {view for views in given for view in views}, [], []
     for one in [one for one in ranked if one.view not in shown]:
-        where = f"@{name}, view {one.view}"
         shared = tuple(view for view in VIEWS if view in (*given[-1], one.view))
         if not one.needed:
-            problems.append(Problem(where, "is left out, no shot shows that side", "Nothing needs to be done."))
+            unneeded.append(one.view)
         elif _large_enough([element.views[view] for view in shared], limits, frame):
             given[-1] = shared
         else:
-            what = f"is left out, {pictures} pictures have room here and shared ones would be too small"
-            problems.append(Problem(where, what, "Cast fewer elements, or choose a larger picture for the scene."))
+            squeezed.append(one.view)
+    if unneeded:
+        where, what = f"@{name}, {', '.join(unneeded)}", "left out, no shot needs to know that side"
+        problems.append(Problem(where, what, "Nothing needs to be done."))
+    if squeezed:
+        what = f"left out, only {pictures} pictures have room here, and on a shared one they would be too small"
+        remedy = "Cast fewer elements, or choose a larger picture for the scene."
+        problems.append(Problem(f"@{name}, {', '.join(squeezed)}", what, remedy))
     return problems
 
 
