@@ -12,7 +12,7 @@ from itertools import groupby
 import numpy as np
 import torch
 
-from kling_core.attention.layout import AUDIO, TEXT, VIDEO, LayoutBuilder
+from kling_core.attention.layout import AUDIO, REFERENCE, TEXT, VIDEO, LayoutBuilder
 from kling_core.plan.plan import Plan, PlannedLine, PlannedShot
 from kling_core.prompts.prompt import PromptSpan
 
@@ -30,6 +30,11 @@ def add_text(builder: LayoutBuilder, spans: Iterable[PromptSpan], tokens: int) -
         if span.stop > span.start:
             builder.add(TEXT, _text_positions(span.start, span.stop), shot=span.shot, owner=span.owner)
         at = span.stop
+
+
+def add_references(builder: LayoutBuilder, tokens: int, owner: str | None = None) -> None:
+    """One reference of `tokens` tokens; without an owner it is for all shots."""
+    builder.add(REFERENCE, _text_positions(0, tokens), owner=owner)
 
 
 def add_audio(builder: LayoutBuilder, plan: Plan, tokens: int, side: float = 0.0) -> None:

@@ -237,11 +237,9 @@ class _View:
         return seen.kind == VIDEO and looking.owner is not None
 
     def voices(self, looking: Segment, seen: Segment) -> bool:
-        if looking.owner is None or seen.owner == looking.owner:
+        if None in (looking.owner, seen.owner) or seen.owner == looking.owner:
             return False
-        if looking.kind == AUDIO:
-            return seen.kind == REFERENCE
-        return looking.kind == VIDEO and seen.kind == AUDIO and seen.owner is not None
+        return (looking.kind, seen.kind) in ((AUDIO, REFERENCE), (VIDEO, AUDIO))
 
     def shots(self, looking: Segment, seen: Segment) -> bool:
         if self.mode == "full" or looking.shot is None or seen.shot is None or looking.shot == seen.shot:

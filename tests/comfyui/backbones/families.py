@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from tiny_models import WAN, BlockVAE, WordCLIP, wan
+from tiny_models import H3, WAN, BlockVAE, QwenCLIP, SoundVAE, WordCLIP, minimax_h3, wan
 
 PACKAGE = "custom_nodes_kling_core.nodes.backbones"
 
@@ -17,15 +17,17 @@ PACKAGE = "custom_nodes_kling_core.nodes.backbones"
 @dataclass(frozen=True)
 class Family:
     """model(seed) is a MODEL; connected(model) what is plugged in with it; stock(backbone, plan, cast, seed, steps) the
-    samples, on the CPU, that ComfyUI's own nodes make of what the backbone tells the model."""
+    samples, on the CPU, that ComfyUI's own nodes make of what the backbone tells the model. options: that differ from
+    those of the other families."""
 
     model: Callable[[int], Any]
     connected: Callable[[Any], Any]
     stock: Callable[..., Any]
+    options: dict[str, Any] = field(default_factory=dict)
 
     def backbone(self, model: Any = None, **options: Any) -> Any:
         connected = self.connected(self.model(0) if model is None else model)
-        chosen = {"short_edge": 64, "steps": 2, "cfg": 3.0, **options}
+        chosen = {"short_edge": 64, "steps": 2, "cfg": 3.0, **self.options, **options}
         return importlib.import_module(PACKAGE).backbone_of(connected, base().Options(**chosen))
 
 
@@ -54,4 +56,45 @@ def _wan_stock(backbone: Any, plan: Any, cast: Any, seed: int, steps: int) -> to
     return sampled["samples"]
 
 
-FAMILIES = {"wan": Family(wan, _wan_connected, _wan_stock)}
+def _h3_connected(model: Any) -> Any:
+    lattice = importlib.import_module(f"{PACKAGE}.minimax_h3").MiniMaxH3.lattice
+    return base().Connected(model, QwenCLIP(H3["text_dim"]), BlockVAE(24, 16, lattice), SoundVAE())
+
+
+def _h3_stock(backbone: Any, plan: Any, cast: Any, seed: int, steps: int) -> Any:
+    """MiniMaxH3ReferenceToVideo, BasicGuider and SamplerCustomAdvanced, as ComfyUI's template has them."""
+    from comfy_extras import nodes_custom_sampler as custom
+    from comfy_extras.nodes_minimax_h3 import MiniMaxH3ReferenceToVideo
+
+    from kling_core.plan.prepared import prepared_picture, prepared_sound
+    from kling_core.plan.reference_budget import choose
+    from kling_core.plan.reference_limits import H3 as LIMITS
+    from kling_core.prompts.minimax_h3 import compile_references
+
+    connected, options = backbone.connected, backbone.options
+    references = choose(plan, cast, LIMITS)
+    pictures, sounds = {}, {}
+    for item in references.items:
+        if item.kind == "image":
+            picture = torch.from_numpy(prepared_picture(cast[item.element], item)).float()[None] / 255
+            pictures[f"ref_image_{len(pictures)}"] = picture
+        else:
+            samples = torch.from_numpy(prepared_sound(cast[item.element], item, 32000))[None]
+            sounds[f"ref_audio_{len(sounds)}"] = {"waveform": samples, "sample_rate": 32000}
+    assert pictures and sounds
+    positive, latent = MiniMaxH3ReferenceToVideo.execute(
+        connected.clip, connected.vae, connected.audio_vae, compile_references(plan, cast, references).text,
+        *plan.size, plan.frames, ref_images=pictures, ref_audios=sounds,
+    ).args
+    sampled = custom.SamplerCustomAdvanced.execute(
+        custom.RandomNoise.execute(seed)[0], custom.BasicGuider.execute(connected.model, positive)[0],
+        custom.KSamplerSelect.execute(options.sampler)[0],
+        custom.BasicScheduler.execute(connected.model, options.scheduler, steps, 1.0)[0], latent,
+    )  # fmt: skip
+    return sampled[0]["samples"]
+
+
+FAMILIES = {
+    "h3": Family(minimax_h3, _h3_connected, _h3_stock, {"cfg": 1.0}),
+    "wan": Family(wan, _wan_connected, _wan_stock),
+}
