@@ -3,6 +3,7 @@ pictures: everything around them (loaders, samplers, model options) is ComfyUI's
 
 from __future__ import annotations
 
+import functools
 import json
 import zlib
 
@@ -47,7 +48,6 @@ def minimax_h3(seed: int = 0):
     import comfy.sd
 
     net = comfy.ldm.minimax.model.MiniMaxH3Model(**H3, operations=comfy.ops.disable_weight_init)
-    # Of the two weights with one dimension alone, rotations take no random ones.
     return comfy.sd.load_diffusion_model_state_dict(random_weights(net, seed) | {"rope.inv_freq": torch.ones(1)})
 
 
@@ -79,9 +79,7 @@ class QwenCLIP:
     vision tokens of pictures, one for each brightness of 32 x 32 pixels."""
 
     def __init__(self, width: int):
-        from comfy.text_encoders.minimax import MiniMaxH3Tokenizer
-
-        self.width, self.tokenizer, self.encodings = width, MiniMaxH3Tokenizer(), 0
+        self.width, self.tokenizer, self.encodings = width, _h3_tokenizer(), 0
 
     def tokenize(self, text: str, **how):
         return self.tokenizer.tokenize_with_weights(text, **how)
@@ -107,6 +105,13 @@ class QwenCLIP:
 
     def _state(self, number: int) -> torch.Tensor:
         return torch.randn(self.width, generator=torch.Generator().manual_seed(number))
+
+
+@functools.cache
+def _h3_tokenizer():
+    from comfy.text_encoders.minimax import MiniMaxH3Tokenizer
+
+    return MiniMaxH3Tokenizer()
 
 
 class SoundVAE:
