@@ -37,7 +37,8 @@ def _opening(telling: Telling) -> str:
     """What holds for the whole film: its style, its people, and what is to be heard of the place."""
     plan = telling.plan
     count = len(plan.shots)
-    said = [f"A {telling.style} scene in {count} shot{'s' if count > 1 else ''}."]
+    where = f", {telling.setting}" if telling.setting else ""
+    said = [f"A {telling.style} scene in {count} shot{'s' if count > 1 else ''}{where}."]
     for name in plan.cast:
         if telling.seen[name] or name in telling.speakers:
             voice = voice_of(telling.cast[name]) if name in telling.speakers else ""
