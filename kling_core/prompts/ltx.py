@@ -24,6 +24,7 @@ MOST_WORDS = 200
 
 
 def compile_prose(plan: Plan, cast: "Cast") -> Prompt:
+    """One paragraph; the negative stays a negative."""
     telling = Telling(plan, cast, in_prose(cast), introduced=True)
     writer = PromptWriter()
     writer.write(_opening(telling))

@@ -54,6 +54,7 @@ class _Tags:
 
 
 def tag(reference: Reference) -> str:
+    """What H3 calls a file that it is given: "<Picture 2>"."""
     kind = {"image": "Picture", "video": "Video", "audio": "Audio"}[reference.kind]
     return f"<{kind} {reference.ordinal}>"
 

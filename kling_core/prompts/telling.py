@@ -39,6 +39,7 @@ class Telling:
 
     @cached_property
     def seen(self) -> dict[str, tuple[int, ...]]:
+        """In which shots each element is to be seen, see `people.appearances`."""
         return appearances(self.plan, self.cast)
 
     def of_kind(self, kind: str, shot: PlannedShot | None = None) -> list[str]:
@@ -97,6 +98,7 @@ class Telling:
         return [piece for piece in sentences if is_score(piece.text) == score]
 
     def staged(self, shot: PlannedShot) -> list[Piece]:
+        """A sentence for everybody on screen, see `people.staged`."""
         speaking = {line.speaker for line in self.lines(shot)}
         return staged(shot, self.plan.blocking[shot.index], self.call, speaking, full=self.full)
 
@@ -112,6 +114,7 @@ class Telling:
         return sorted((line for line in self.plan.lines if line.shot == shot.index), key=lambda line: line.start)
 
     def is_seen(self, line: PlannedLine) -> bool:
+        """Whether the speaker of a line is on screen."""
         return line.speaker in self.plan.shots[line.shot].subjects
 
     def whereabouts(self, line: PlannedLine) -> str:
@@ -129,10 +132,12 @@ class Telling:
 
     @property
     def speakers(self) -> tuple[str, ...]:
+        """Everybody who says a line, in the order in which they are first heard."""
         return speakers(self.plan)
 
     @property
     def style(self) -> str:
+        """The style that the words of the scene or of its elements ask for."""
         words = [self.plan.title, *(shot.description for shot in self.plan.shots)]
         return film.style_of(" ".join([*words, *(self.cast[name].description for name in self.cast.names)]))
 

@@ -25,6 +25,7 @@ _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven")
 
 
 def compile_captions(plan: Plan, cast: "Cast") -> Prompt:
+    """The global caption and those of the shots; the negative stays a negative."""
     people = [name for name in plan.cast if cast[name].kind == "character"]
     people = [name for name in people if any(name in shot.subjects for shot in plan.shots)]
     prose = in_prose(cast)

@@ -218,7 +218,29 @@ Shot 2 (4s, close-up): @mira, joyful, calls out, “Come on!”
     )
 
 
+def _guides_example():
+    """The references and the course of the example that closes MiniMax's guide to its reference mode, in our words."""
+    cafe = element("cafe", "a brick-walled coffee shop with an orange sofa", "scene")
+    dog = element("dog", "a fluffy white dog", views=("front", "side", "back"))
+    ann, ben = (element(name, words, views=()) for name, words in (("ann", "a blonde woman"), ("ben", "a curly man")))
+    references = References((
+        Reference("image", 1, "cafe", ("front",), (640, 640)),
+        *(Reference("image", at, "dog", (view,), (640, 640)) for at, view in enumerate(dog.views, 2)),
+        Reference("video", 1, "ann", (), (640, 640), (0.0, 3.0)),
+        Reference("video", 2, "ben", (), (640, 640), (0.0, 3.0)),
+        Reference("audio", 1, "ann", seconds=(0.0, 4.0)),
+    ))
+    return _made(
+        """Place: room
+Shot 1 (3s, medium): In @cafe, @ann sits with a biscuit. @ben comes in with @dog. Ann exclaims, “Mind your dog!”
+Shot 2 (2s, close-up): @ben holds @dog. Ben says playfully, “He means well.”
+Shot 3 (3s, close-up): @ann smiles. Ann answers, “So do I.”
+""", cafe, dog, ann, ben, references=references,
+    )
+
+
 SCENES = {
+    "guides_example": _guides_example,
     "bystander": _bystander, "bakery": _bakery, "park": _park, "six_shots": _six_shots,
     "seven_elements": _seven_elements, "long_voice": _long_voice, "clip": _clip, "first_shot_only": _first_shot_only,
     "five_languages": _five_languages, "chinese": _chinese, "negative": _negative,

@@ -10,6 +10,20 @@ from kling_core.plan.references import References
 from kling_core.prompts.minimax_h3 import MOST_WORDS, compile_base, compile_references
 
 
+def test_the_guides_own_example_is_reproduced_in_structure():
+    """Counts and order of its labels, shots and speakers; its words are MiniMax's."""
+    plan, people, references = scene("guides_example")
+    read = read_reference(compile_references(plan, people, references).text)
+    counts = {kind: sum(label[0] == kind for label in read.labels) for kind in ("Subject", "Picture", "Video", "Audio")}
+    assert counts == {"Subject": 4, "Picture": 4, "Video": 2, "Audio": 1}
+    assert read.sections["summary"].startswith("[reference generation + audio reference] ")
+    assert [[number for number, _, _ in shot.spoken] for shot in read.shots] == [[1], [2], [1]]
+    definitions = read.sections["subject_definitions"].splitlines()
+    assert [line.split(" is ")[0] for line in definitions] == [*(f"<Subject {n}>" for n in range(1, 5)), "<Audio 1>"]
+    assert definitions[-1].endswith("the voice-timbre reference for <Subject 3> (S1).")
+    assert "<Picture 2> (front view), <Picture 3> (side view) and <Picture 4> (back view)" in definitions[1]
+
+
 def test_a_clips_sound_is_numbered_apart_from_its_pictures_and_told_to_belong_to_them():
     plan, people, references = scene("clip")
     definitions = read_reference(compile_references(plan, people, references).text).sections["subject_definitions"]
