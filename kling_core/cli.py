@@ -114,11 +114,12 @@ def _add_check(commands: argparse._SubParsersAction) -> None:
 def _add_element(commands: argparse._SubParsersAction) -> None:
     element = commands.add_parser("element", help="build, show and list characters, items and scenes")
     actions = element.add_subparsers(dest="action", required=True, metavar="ACTION")
-    build = actions.add_parser("build", help="make an element out of pictures and a voice")
+    build = actions.add_parser("build", help="make an element out of pictures or a clip, and a voice")
     build.set_defaults(function="build_one_element")
     build.add_argument("name", metavar="NAME", help="what scripts call it, without the @")
     for view in VIEWS:
-        build.add_argument(f"--{view}", type=Path, metavar="IMG", required=view == "front")
+        build.add_argument(f"--{view}", type=Path, metavar="IMG")
+    build.add_argument("--clip", type=Path, metavar="MP4", help="3 to 8 s of film; its best frame can be the front")
     build.add_argument("--voice", type=Path, metavar="WAV", help="5 to 30 s of one speaker")
     build.add_argument("--kind", choices=KINDS, default=KINDS[0])
     build.add_argument("--description", default="", metavar="TEXT", help="what pictures do not tell, in 100 characters")

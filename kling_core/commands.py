@@ -156,10 +156,11 @@ def build_one_element(options: argparse.Namespace) -> None:
 
     views = {view: path for view in VIEWS if (path := getattr(options, view))}
     problems = ProblemList()
-    read = [path for path in (*views.values(), options.voice) if path]
+    read = [path for path in (*views.values(), options.clip, options.voice) if path]
     problems.gather(_check_outputs, read, None, None, options.output)
     element = problems.gather(
-        build_element, options.name, views, voice=options.voice, kind=options.kind, description=options.description
+        build_element, options.name, views, voice=options.voice, clip=options.clip, kind=options.kind,
+        description=options.description,
     )
     problems.raise_if_any()
     element = with_stand_in(element)
@@ -255,11 +256,13 @@ def _even_size(plan: "Plan", width: int) -> tuple[int, int]:
 
 
 def _element_text(element: "Element") -> str:
-    voice = element.voice
+    voice, clip = element.voice, element.clip
     rows = [
         f"@{element.name}  {element.kind}  from {element.origin}",
         f"  {element.description}" if element.description else "",
         *(f"  {view}: {picture.shape[1]} x {picture.shape[0]}" for view, picture in element.views.items()),
+        f"  clip: {clip.seconds:.1f} s, {clip.frames.shape[2]} x {clip.frames.shape[1]}, "
+        f"{'with' if clip.sound is not None else 'without'} sound" if clip else "",
         f"  voice: {voice.seconds:.1f} s, {f'{voice.pitch:.0f} Hz' if voice.pitch else 'unvoiced'}" if voice else "",
         *(f"  {name}: {value}" for name, value in (element.look or {}).items()),
         *(f"  note: {finding}" for finding in element.findings),

@@ -84,7 +84,7 @@ def settled_sound(sound: np.ndarray) -> np.ndarray:
 def shot_print(plan: "Plan", shot: "PlannedShot") -> str:
     """Tells a planned shot from any other: its picture and its lines, but not when in the film it comes."""
     fps = plan.grid.fps
-    picture = _written(shot, "index", "start", "stop")
+    picture = _written(shot, "index", "start", "stop", "assumed")
     picture |= {"frames": shot.frames, "aspect": plan.aspect, "negative": plan.negative}
     lines = [
         _written(line, "index", "shot", "start", "stop")
@@ -95,13 +95,16 @@ def shot_print(plan: "Plan", shot: "PlannedShot") -> str:
 
 
 def element_print(binding: "Binding") -> str:
-    """Tells a bound element from any other: its kind, pictures, looks, voice and strength."""
+    """Tells a bound element from any other: its kind, pictures, looks, voice, clip and strength."""
     element, voice = binding.element, binding.element.voice
     words = [element.kind, element.origin, element.look, binding.strength, voice and voice.sample_rate]
     views = [(name, element.views[name]) for name in sorted(element.views)]
     parts = [json.dumps([words, [(name, picture.shape) for name, picture in views]], sort_keys=True).encode()]
     parts += [np.ascontiguousarray(picture).tobytes() for _, picture in views]
     parts += [voice.samples.tobytes()] if voice else []
+    if clip := element.clip:
+        parts.append(json.dumps([clip.frames.shape, clip.fps, clip.sample_rate]).encode())
+        parts += [np.ascontiguousarray(part).tobytes() for part in (clip.frames, clip.sound) if part is not None]
     return _digest(*parts)
 
 

@@ -13,7 +13,7 @@ import pytest
 from scene_fakes import small_cast
 
 from kling_core.elements.library import save_element
-from kling_core.media import read_picture, read_video, write_picture, write_sound
+from kling_core.media import FilmWriter, read_picture, read_video, write_picture, write_sound
 
 ROOT = Path(__file__).parents[1]
 WEIGHTS = list((ROOT / "kling_core" / "previz" / "weights").glob("*.safetensors"))
@@ -159,6 +159,16 @@ def test_an_element_is_built_into_a_file(folder):
     run = kling(folder, "element", "build", *cup, "-o", "x.element.safetensors")
     assert run.returncode == 0 and "x.element.safetensors" in run.stdout
     assert "@cup" in kling(folder, "element", "show", "x.element.safetensors").stdout
+
+
+def test_an_element_is_built_of_a_film_alone(folder):
+    frames = np.random.default_rng(0).integers(0, 256, (36, 40, 40, 3), dtype=np.uint8).repeat(8, 1).repeat(8, 2)
+    with FilmWriter(folder / "cup.mp4", 12, 320, 320, 24000) as film:
+        film.add_frames(frames)
+    run = kling(folder, "element", "build", "cup", "--clip", "cup.mp4", "--kind", "item", "-o", "x.element.safetensors")
+    assert run.returncode == 0, run.stderr
+    shown = kling(folder, "element", "show", "x.element.safetensors").stdout
+    assert "front: 320 x 320" in shown and "clip: 3.0 s, 320 x 320, with sound" in shown
 
 
 def test_bad_pictures_and_voices_are_told_together(folder):

@@ -29,8 +29,23 @@ class Voice:
 
 
 @dataclass(frozen=True)
+class Clip:
+    """A few seconds of film that show an element. frames: uint8 [T, H, W, 3] RGB at a constant `fps`. sound: float32
+    [C, N] in [-1, 1], C = 1 or 2, at `sample_rate` Hz, from the first frame to the last; both None without sound."""
+
+    frames: np.ndarray
+    fps: float
+    sound: np.ndarray | None = None
+    sample_rate: int | None = None
+
+    @property
+    def seconds(self) -> float:
+        return len(self.frames) / self.fps
+
+
+@dataclass(frozen=True)
 class Element:
-    """views: picture by view name, each [H, W, 3] uint8 RGB.
+    """views: picture by view name, each [H, W, 3] uint8 RGB. clip: the element in motion, for models that take films.
 
     look: the stand-in's looks (`previz.stage.look.Look.to_json()`), which let the embedded model draw somebody it
     knows from photographs only. findings: what intake had to say when the element was built. origin: "photo" for
@@ -45,6 +60,7 @@ class Element:
     look: dict[str, Any] | None = None
     origin: str = "photo"
     findings: tuple[str, ...] = ()
+    clip: Clip | None = None
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Intake: pictures and a voice become an Element, or all that is wrong with them is said at once."""
+"""Intake: pictures, a clip and a voice become an Element, or all that is wrong with them is said at once."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 
 import numpy as np
 
-from kling_core.elements.element import KINDS, MAX_DESCRIPTION, VIEWS, Element, Voice
+from kling_core.elements.element import KINDS, MAX_DESCRIPTION, VIEWS, Clip, Element, Voice
 from kling_core.elements.element_file import VOICE_RATE
 from kling_core.elements.names import is_plain_line, name_problem
 from kling_core.errors import KlingError, Problem, ProblemList
@@ -20,28 +20,35 @@ def build_element(
     views: dict[str, np.ndarray | str | os.PathLike],
     *,
     voice: tuple[np.ndarray, int] | str | os.PathLike | None = None,
+    clip: Clip | str | os.PathLike | None = None,
     kind: str = "character",
     description: str = "",
     origin: str = "photo",
 ) -> Element:
-    """Check pictures and voice, and make an Element of them.
+    """Check pictures, clip and voice, and make an Element of them.
 
     views: picture by view name ("front", "side", "back", "detail"), each a file or [H, W, 3] uint8 RGB.
     voice: a file, or (samples [N] or [C, N] float in [-1, 1], rate in Hz).
+    clip: 3 to 8 s of film of the element, with its sound if it has any; its sharpest frame stands in for a front view
+    that is not given.
     origin: "photo" for users' pictures; "stage" for our own drawings, which need no check of photographic quality.
 
     Raises KlingError with every mistake. What is usable but could be better goes to `element.findings`, each with its
-    remedy. Views are kept at most 1024 pixels a side, the voice as 24 kHz mono.
+    remedy. Views are kept at most 1024 pixels a side, the voice as 24 kHz mono, clips at most 640 pixels a side.
     """
     intake = _Intake(name, kind, origin)
     intake.check_words(description)
-    intake.check_view_names(views)
+    film = intake.read_clip(clip) if clip is not None else None
+    kept = intake.take_clip(film) if film is not None else None
+    if kept is not None and "front" not in views and not (kind == "scene" and views):
+        views = {**views, "front": intake.still_of(film)}
+    intake.check_view_names(views, clip is not None)
     pictures = {view: intake.take_picture(view, views[view]) for view in VIEWS if view in views}
     recording = intake.take_voice(voice) if voice is not None else None
     intake.mistakes.raise_if_any()
     intake.say_what_is_guesswork(pictures)
     return Element(name, kind, description, {view: _reduced(picture) for view, picture in pictures.items()},
-                   recording, None, origin, tuple(str(finding) for finding in intake.findings))
+                   recording, None, origin, tuple(str(finding) for finding in intake.findings), kept)
 
 
 class _Intake:
@@ -70,11 +77,14 @@ class _Intake:
             self.mistakes.add(self.where, f"has the unknown origin {str(self.origin)[:40]!r}",
                               f"Choose one of {', '.join(ORIGINS)}.")
 
-    def check_view_names(self, views: dict) -> None:
+    def check_view_names(self, views: dict, has_clip: bool) -> None:
+        """A sound clip has the front view that is missing; a refused one has been told about, which is enough."""
         for view in views:
             if view not in VIEWS:
                 self.mistakes.add(self.where, f"has an unknown view {str(view)[:40]!r}",
                                   f"Views are {', '.join(VIEWS)}.")
+        if has_clip:
+            return
         if self.kind == "scene" and not views:
             self.mistakes.add(self.where, "has no picture", "Give at least one view of the place.")
         elif self.kind != "scene" and "front" not in views:
@@ -132,6 +142,28 @@ class _Intake:
         self.mistakes.problems += mistakes
         self.findings += [Problem("voice", finding.what, finding.remedy) for finding in findings]
         return voice
+
+    def read_clip(self, source: Clip | str | os.PathLike) -> Clip | None:
+        if isinstance(source, Clip):
+            return source
+        from kling_core.media import read_video
+
+        film = self._tried(f"{self.where}, clip", lambda: read_video(source))
+        return film and Clip(film.frames, film.fps, film.sound, film.rate)
+
+    def take_clip(self, film: Clip) -> Clip | None:
+        from kling_core.elements.clip_checks import examine_clip
+
+        clip, mistakes, findings = examine_clip(film, f"{self.where}, clip")
+        self.mistakes.problems += mistakes
+        self.findings += [Problem("clip", finding.what, finding.remedy) for finding in findings]
+        return clip
+
+    def still_of(self, clip: Clip) -> np.ndarray:
+        from kling_core.elements.clip_checks import sharpest_frame
+
+        self.findings.append(Problem("view front", "is the sharpest frame of the clip", "Add a picture of the front."))
+        return sharpest_frame(clip)
 
     def _tried(self, where: str, read):
         try:

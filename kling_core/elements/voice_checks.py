@@ -66,16 +66,27 @@ def signal_to_noise(samples: np.ndarray, rate: int) -> float:
     to 25 dB. Below that it follows the truth: white or pink noise added at 20 dB reads 20 to 21, at 15 dB 16 to 18,
     at 10 dB 13 to 14.
     """
-    power = _frame_power(samples, rate)
+    power = frame_power(samples, rate)
     noise = np.quantile(power, 0.1)
     loud = power[power >= np.quantile(power, 0.7)].mean()
-    return float(_decibel(loud - noise) - _decibel(noise))
+    return float(decibel(loud - noise) - decibel(noise))
 
 
 def speech_share(samples: np.ndarray, rate: int) -> float:
     """Share of 30 ms frames within 35 dB of the loud ones (95th percentile)."""
-    level = _decibel(_frame_power(samples, rate))
+    level = decibel(frame_power(samples, rate))
     return float(np.mean(level > np.quantile(level, 0.95) + _SILENCE_DB))
+
+
+def frame_power(samples: np.ndarray, rate: int) -> np.ndarray:
+    """Mean square of each whole 30 ms of samples [N]."""
+    length = int(rate * _FRAME_SECONDS)
+    frames = samples[: len(samples) // length * length].reshape(-1, length)
+    return (frames.astype(np.float64) ** 2).mean(1)
+
+
+def decibel(power):
+    return 10 * np.log10(np.maximum(power, 1e-12))
 
 
 def _mistakes(samples: np.ndarray, rate: int, where: str) -> list[Problem]:
@@ -116,7 +127,7 @@ def _findings(channels: np.ndarray, rate: int, voice: Voice, where: str) -> list
     clipped = max(clipped_share(channel) for channel in channels if np.abs(channel).max() > SILENT_PEAK)
     if clipped > CLIPPED_SHARE:
         advise(f"is clipped ({clipped:.1%} of its samples are cut off)", "Record again with less gain.")
-    level = float(_decibel((voice.samples**2).mean()))
+    level = float(decibel((voice.samples**2).mean()))
     if level < QUIET_DB:
         advise(f"is very quiet ({level:.0f} dB)", "Record nearer to the microphone.")
     ratio = signal_to_noise(voice.samples, voice.sample_rate)
@@ -132,13 +143,3 @@ def _findings(channels: np.ndarray, rate: int, voice: Voice, where: str) -> list
         advise("has no pitch: it is whispered, or no speech", "Choose a recording of one person speaking aloud.")
     advise("was not checked for a second speaker", "Make sure that only one person speaks in it.")
     return findings
-
-
-def _frame_power(samples: np.ndarray, rate: int) -> np.ndarray:
-    length = int(rate * _FRAME_SECONDS)
-    frames = samples[: len(samples) // length * length].reshape(-1, length)
-    return (frames.astype(np.float64) ** 2).mean(1)
-
-
-def _decibel(power):
-    return 10 * np.log10(np.maximum(power, 1e-12))

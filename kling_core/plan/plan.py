@@ -66,7 +66,8 @@ class PlannedShot:
     """A shot on the film's frame clock: frames [start, stop).
 
     assumed: which of place and time_of_day nobody wrote. The stage needs some place to draw; prompts leave such words
-    out, since the director's own may speak of another.
+    out, since the director's own may speak of another. things: items and scenes of the cast that it names, which nobody
+    stages but models can be shown.
     """
 
     index: int
@@ -81,6 +82,7 @@ class PlannedShot:
     description: str = ""
     transition: str = "cut"
     assumed: tuple[str, ...] = ()
+    things: tuple[str, ...] = ()
 
     @property
     def frames(self) -> int:

@@ -15,6 +15,7 @@ from kling_core.plan.lines import place_lines, planned_line
 from kling_core.plan.performances import perform
 from kling_core.plan.plan import Plan, PlannedLine, PlannedMove, PlannedShot
 from kling_core.storyboard.camera import legal_directions, usual_amount, usual_direction
+from kling_core.storyboard.mentions import at_names
 from kling_core.storyboard.storyboard import CameraMove, Shot, Storyboard
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def plan(
             place=shot.place or storyboard.place, time_of_day=shot.time_of_day or storyboard.time_of_day,
             performances=performances, camera=camera, description=shot.description,
             transition=_transition(number, shot, notes), assumed=_assumed(storyboard, shot),
+            things=_things(shot, cast),
         ))
         times = place_lines(number, shot.lines, (start / grid.fps, stop / grid.fps), grid, problems, notes)
         lines += [
@@ -69,6 +71,14 @@ def plan(
 def _assumed(storyboard: Storyboard, shot: Shot) -> tuple[str, ...]:
     fields = ("place", "time_of_day")
     return tuple(name for name in fields if not getattr(shot, name) and name not in storyboard.model_fields_set)
+
+
+def _things(shot: Shot, cast: "Cast") -> tuple[str, ...]:
+    """The items and scenes that a shot names, in cast order."""
+    named = {*shot.subjects, *(action.subject for action in shot.actions)}
+    named |= {action.toward for action in shot.actions if action.toward}
+    named = {plain(name) for name in named} | set(at_names(shot.description, cast.names))
+    return tuple(name for name in cast.names if name in named and cast[name].kind != "character")
 
 
 def _heights(cast: "Cast") -> dict[str, float]:
