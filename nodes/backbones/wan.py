@@ -12,7 +12,7 @@ import torch
 from kling_core.attention.film_tokens import add_text, add_video
 from kling_core.attention.layout import Layout, LayoutBuilder
 from kling_core.backbone import Latents, Limits, Settings
-from kling_core.plan.grid import Grid, Lattice
+from kling_core.plan.grid import WAN_LATTICE, Grid
 from kling_core.prompts.wan import compile_captions
 from kling_core.sound.ambience import film_ambience
 
@@ -38,7 +38,7 @@ _BOUNDARY = {"text to video": 0.875, "image to video": 0.9}
 class Wan(ComfyBackbone):
     name = "Wan"
     licence = "Apache-2.0"
-    lattice = Lattice((4,), lead=(1,))
+    lattice = WAN_LATTICE
     attentions = (Attention.of("video", "video"), Attention.of("video", "text"))
     speaks = False
     short_edge, size_step = 480, 16
