@@ -36,13 +36,6 @@ def family(request):
     return FAMILIES[request.param]
 
 
-@pytest.fixture(scope="session")
-def cast():
-    from kling_core.demo import demo_cast
-
-    return demo_cast()
-
-
 def planned(backbone: Any, cast: Cast, script: str = SCRIPT):
     return resolve(parse_script(script, cast.names), cast, backbone.grid, backbone.limits)
 
