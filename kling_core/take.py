@@ -84,7 +84,7 @@ def settled_sound(sound: np.ndarray) -> np.ndarray:
 def shot_print(plan: "Plan", shot: "PlannedShot") -> str:
     """Tells a planned shot from any other: its picture and its lines, but not when in the film it comes."""
     fps = plan.grid.fps
-    picture = _written(shot, "index", "start", "stop")
+    picture = _written(shot, "index", "start", "stop", "assumed")
     picture |= {"frames": shot.frames, "aspect": plan.aspect, "negative": plan.negative}
     lines = [
         _written(line, "index", "shot", "start", "stop")

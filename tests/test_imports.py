@@ -14,9 +14,8 @@ HEAVY = {"torch", "torchaudio", "cv2", "av", "kornia", "scipy", "onnxruntime", "
 COMFYUI = {"comfy", "comfy_api", "comfy_extras", "comfy_execution", "folder_paths", "nodes", "server", "execution"}
 # A room imports from rooms of its own height and below. `errors` and `backbone` are what all rooms agree on.
 HEIGHT = {
-    "errors": 0, "atomic": 0, "media": 0, "tensor_file": 0, "elements": 1, "storyboard": 1, "plan": 2,
-    "prompts": 2, "backbone": 2,
-    "attention": 3, "sampling": 3,
+    "errors": 0, "atomic": 0, "media": 0, "tensor_file": 0, "elements": 1, "storyboard": 1, "plan": 2, "backbone": 2,
+    "attention": 3, "sampling": 3, "prompts": 3,
     "sound": 4, "decode": 4, "previz": 5, "continuity": 6, "render": 7, "cli": 8, "__main__": 9,
 }  # fmt: skip
 HEIGHT_OF_OTHERS = HEIGHT["render"]

@@ -24,6 +24,7 @@ MOST_WORDS = 200
 
 
 def compile_prose(plan: Plan, cast: "Cast") -> Prompt:
+    """One paragraph; the negative stays a negative."""
     telling = Telling(plan, cast, in_prose(cast), introduced=True)
     writer = PromptWriter()
     writer.write(_opening(telling))
@@ -37,7 +38,8 @@ def _opening(telling: Telling) -> str:
     """What holds for the whole film: its style, its people, and what is to be heard of the place."""
     plan = telling.plan
     count = len(plan.shots)
-    said = [f"A {telling.style} scene in {count} shot{'s' if count > 1 else ''}."]
+    where = f", {telling.setting}" if telling.setting else ""
+    said = [f"A {telling.style} scene in {count} shot{'s' if count > 1 else ''}{where}."]
     for name in plan.cast:
         if telling.seen[name] or name in telling.speakers:
             voice = voice_of(telling.cast[name]) if name in telling.speakers else ""

@@ -54,6 +54,7 @@ class _Tags:
 
 
 def tag(reference: Reference) -> str:
+    """What H3 calls a file that it is given: "<Picture 2>"."""
     kind = {"image": "Picture", "video": "Video", "audio": "Audio"}[reference.kind]
     return f"<{kind} {reference.ordinal}>"
 
@@ -70,7 +71,8 @@ def compile_references(plan: Plan, cast: "Cast", references: References) -> Prom
     writer.write("\n\nretention_analysis:\n" + "\n".join(_retention(telling, tags, references)))
     wanted, notes = positives(plan.negative)
     writer.write("\n\ndetailed_description:\n")
-    writer.write(" ".join([f"The target video is in a {telling.style} style.", *wanted]))
+    where = f" and plays {telling.setting}" if telling.setting else ""
+    writer.write(" ".join([f"The target video is in a {telling.style} style{where}.", *wanted]))
     for shot, pieces in zip(plan.shots, _shots(telling, tags)):
         writer.write("\n")
         writer.write_shot(shot.index, pieces)
@@ -85,14 +87,13 @@ def compile_base(plan: Plan, cast: "Cast", *, first_frame: bool = False, last_fr
     writer = PromptWriter()
     writer.write(_alignment(plan, first_frame, last_frame))
     wanted, notes = positives(plan.negative)
-    writer.write("integrated_multimodal_description: ")
-    for shot, pieces in zip(plan.shots, _shots(telling, tags)):
-        if shot.index == 0:
-            opening = " ".join([f"{telling.style[:1].upper()}{telling.style[1:]}.", *wanted, ""])
-            pieces = [Piece(f"[Shot 1] {opening}"), Piece(pieces[0].text.removeprefix("[Shot 1] ")), *pieces[1:]]
-        else:
-            writer.write(" ")
-        writer.write_shot(shot.index, pieces)
+    style = " ".join([f"{telling.style[:1].upper()}{telling.style[1:]}.", *wanted])
+    (mark, *first), *others = _shots(telling, tags)
+    writer.write(f"integrated_multimodal_description: {mark.text}{style} ")  # said in shot 1, meant for all
+    writer.write_shot(0, first)
+    for number, pieces in enumerate(others, 1):
+        writer.write(" ")
+        writer.write_shot(number, pieces)
     writer.write(f"\n\noverall_soundscape: {_soundscape(plan)}\n\nnon_diegetic_music: {_music(telling)}")
     return writer.prompt(notes=[*telling.notes(), *telling.denials(), *notes])
 

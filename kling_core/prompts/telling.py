@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from kling_core.plan.plan import Plan, PlannedLine, PlannedShot
 from kling_core.prompts import film_grammar as film
+from kling_core.prompts.descriptions import told
 from kling_core.prompts.people import Call, appearances, on_screen, staged, who
 from kling_core.prompts.sound import is_score, listed, speakers
-from kling_core.prompts.users_words import told
 from kling_core.prompts.writer import Piece, count_words
 from kling_core.storyboard.languages import detect_language
 from kling_core.storyboard.negation import denies
@@ -39,6 +39,7 @@ class Telling:
 
     @cached_property
     def seen(self) -> dict[str, tuple[int, ...]]:
+        """In which shots each element is to be seen, see `people.appearances`."""
         return appearances(self.plan, self.cast)
 
     def of_kind(self, kind: str, shot: PlannedShot | None = None) -> list[str]:
@@ -70,23 +71,34 @@ class Telling:
 
     def _setting(self, shot: PlannedShot) -> list[str]:
         """Place and light of a shot; a scene of the cast stands for the plan's place."""
-        before = self.plan.shots[shot.index - 1] if shot.index else None
-        scenes = self.of_kind("scene", shot)
-        place, light = film.place_of(shot), film.light_of(shot)
-        if scenes:
-            place = "in " + listed([f"{self.call(name)}{self._looks(name, shot)}" for name in scenes])
-        if before and not self.full and (shot.place, shot.time_of_day) == (before.place, before.time_of_day):
+        said_before_all = self.introduced and self.setting
+        as_before = shot.index and self._bare_setting(shot) == self._bare_setting(self.plan.shots[shot.index - 1])
+        if said_before_all or (as_before and not self.full):
             return []
-        return [place, light]
+        return [self._where(shot, lambda name: self._looks(name, shot)), film.light_of(shot)]
+
+    def _where(self, shot: PlannedShot, looks: Callable[[str], str] = lambda name: "") -> str:
+        scenes = self.of_kind("scene", shot)
+        return "in " + listed([self.call(name) + looks(name) for name in scenes]) if scenes else film.place_of(shot)
+
+    @cached_property
+    def setting(self) -> str:
+        """Place and light that all shots share, "in a park, in clear daylight"; empty where they differ."""
+        settings = {self._bare_setting(shot) for shot in self.plan.shots}
+        return settings.pop() if len(settings) == 1 else ""
+
+    def _bare_setting(self, shot: PlannedShot) -> str:
+        return ", ".join(part for part in (self._where(shot), film.light_of(shot)) if part)
 
     def directed(self, shot: PlannedShot, *, score: bool = False) -> list[Piece]:
         """The director's own sentences on a shot without its dialogue; score: those on music that only the audience
         hears, which the others leave out."""
-        lines = [line.text for line in self.plan.lines if line.shot == shot.index]
+        lines = [(line.speaker, line.text) for line in self.plan.lines if line.shot == shot.index]
         sentences = told(shot.description, lines, self.plan.cast, self.call)
         return [piece for piece in sentences if is_score(piece.text) == score]
 
     def staged(self, shot: PlannedShot) -> list[Piece]:
+        """A sentence for everybody on screen, see `people.staged`."""
         speaking = {line.speaker for line in self.lines(shot)}
         return staged(shot, self.plan.blocking[shot.index], self.call, speaking, full=self.full)
 
@@ -102,6 +114,7 @@ class Telling:
         return sorted((line for line in self.plan.lines if line.shot == shot.index), key=lambda line: line.start)
 
     def is_seen(self, line: PlannedLine) -> bool:
+        """Whether the speaker of a line is on screen."""
         return line.speaker in self.plan.shots[line.shot].subjects
 
     def whereabouts(self, line: PlannedLine) -> str:
@@ -119,10 +132,12 @@ class Telling:
 
     @property
     def speakers(self) -> tuple[str, ...]:
+        """Everybody who says a line, in the order in which they are first heard."""
         return speakers(self.plan)
 
     @property
     def style(self) -> str:
+        """The style that the words of the scene or of its elements ask for."""
         words = [self.plan.title, *(shot.description for shot in self.plan.shots)]
         return film.style_of(" ".join([*words, *(self.cast[name].description for name in self.cast.names)]))
 

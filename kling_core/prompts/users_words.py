@@ -1,8 +1,4 @@
-"""What users wrote, made fit for a prompt: no tags forged, @names resolved, what is spoken taken out of descriptions.
-
-Descriptions of a script hold their dialogue too ("Leo smiles. Leo says, “Hi!”"), while prompts have a form of their own
-for lines; said twice, a line is spoken twice.
-"""
+"""What users wrote, made fit for a prompt: one line in which nothing is a tag and no @ is left."""
 
 from __future__ import annotations
 
@@ -10,10 +6,6 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable
 
-from kling_core.errors import ProblemList
-from kling_core.prompts.writer import Piece
-from kling_core.storyboard.dialogue import SPEECH_VERB
-from kling_core.storyboard.masking import NAME, QUOTE, Masked, mask
 from kling_core.storyboard.mentions import Names
 
 _HARMLESS = str.maketrans({"<": "‹", ">": "›", "[": "(", "]": ")"})
@@ -33,112 +25,15 @@ def harmless(text: str) -> str:
 
 
 def spoken_text(text: str, names: Iterable[str], call: Callable[[str], str]) -> str:
-    """A line as it is to be heard. An @name in it is said as `call` has it."""
+    """A line as it is to be heard. An @name in it that is one of `names` is said as `call` has it."""
     said = harmless(text)
-    for mention in reversed(Names("", names).find(said)):
-        if said[mention.start] == "@":
+    known = Names("", names)
+    for mention in reversed(known.find(said)):
+        if said[mention.start] == "@" and mention.name in known.known:
             said = said[: mention.start] + call(mention.name) + said[mention.stop:]
-    return _without_at(said)
+    return without_at(said)
 
 
-def told(description: str, lines: Iterable[str], names: Iterable[str], call: Callable[[str], str]) -> list[Piece]:
-    """The director's description as sentences, without the speech that `lines` repeat.
-
-    `call` gives what the model calls an element of `names`. A sentence that names one element belongs to it. Quotations
-    that nobody speaks stay, as writing that is to be seen.
-    """
-    masked = mask(harmless(description), names, ProblemList())
-    body = _cut_speech(masked, {_bare(harmless(line)) for line in lines})
-    pieces = []
-    for sentence in _SENTENCE.findall(body):
-        sentence = _tidy(sentence)
-        if re.search(r"\w", _shown(sentence, masked, call)):
-            owners = {masked.name(found) for found in re.findall(NAME, sentence)}
-            pieces.append(Piece(_shown(sentence, masked, call), owners.pop() if len(owners) == 1 else None))
-    return pieces
-
-
-_BREAK = ".!?。！？…;；"
-_SENTENCE = re.compile(rf"(?:[^{_BREAK}]|(?<=\d)\.(?=\d))+[{_BREAK}]*")
-_ARTICLE = re.compile(rf"\b(?:the|el|la) (?={NAME})", re.IGNORECASE)
-_PRONOUN = r"(?:she|he|they|it|ella|él|她|他|彼女|彼)"
-_OTHER_VERB = re.compile(
-    r"\b(?:dice|pregunta|responde|contesta|susurra|grita|exclama|murmura|añade|explica)n?\b"
-    r"|(?:[轻低大小]声)?(?:地)?(?:说|說|问|問|喊|叫道|答|回答)(?:道)?", re.IGNORECASE,
-)
-_NAME_TAG = re.compile(
-    rf"(?:{NAME}|\b{_PRONOUN}\b)\s*(?:の声|は|が|도|은|는|이|가)?\s*(?:\([^()]*\))?\s*[,，:：、]?\s*$", re.IGNORECASE
-)
-_LINKING = frozenset("and then also but as while y luego who the The ,".split())
-_VERB_AFTER = re.compile(r"\s*(?:と|って|이?라고|하고|고)[^.!?。！？\n]*")
-_TAG_AFTER = re.compile(
-    rf"\s*[,，]?\s*(?:(?:{NAME}|{_PRONOUN})\s+(?:\w+ly\s+)?(?:{SPEECH_VERB.pattern}|{_OTHER_VERB.pattern})"
-    rf"|(?:{SPEECH_VERB.pattern}|{_OTHER_VERB.pattern})\s+(?:{NAME}|{_PRONOUN}))(?:\s+\w+ly\b|\s+in\s+[^,.;!?{QUOTE[1:-1]}]*)?",
-    re.IGNORECASE,
-)
-
-
-def _cut_speech(masked: Masked, lines: set[str]) -> str:
-    """The masked text without the quotations that are lines, and without the words that only say who says them."""
-    kept, at = "", 0
-    text = masked.text
-    for quote in re.finditer(QUOTE, text):
-        if _bare(masked.said(quote.group())) not in lines:
-            continue
-        before = text[at: quote.start()]
-        opening = max((before.rfind(mark) for mark in _BREAK), default=-1) + 1
-        tag = before[opening:]
-        at = quote.end()
-        after = _VERB_AFTER.match(text, at) or (None if re.search(r"\w|" + NAME, tag) else _TAG_AFTER.match(text, at))
-        if after:
-            at = after.end()
-        kept += before[:opening] + " " + _deed(tag) + ". "
-    return kept + text[at:]
-
-
-_ASIDE = re.compile(r"\b(?:off[- ]?(?:screen|camera)|(?:in )?(?:a )?voice[- ]?over)\b,?", re.IGNORECASE)
-
-
-def _deed(tag: str) -> str:
-    """What somebody does besides speaking: "Mira leans closer and says softly," is left as "Mira leans closer"."""
-    tag = _ASIDE.sub("", tag)
-    verbs = [*SPEECH_VERB.finditer(tag), *_OTHER_VERB.finditer(tag)]
-    if not verbs:
-        return _NAME_TAG.sub("", tag)
-    words = tag[: max(verbs, key=lambda verb: verb.start()).start()].split()
-    if words and words[-1].endswith("ly"):
-        words.pop()
-    while words and (words[-1] in _LINKING or _only_names(words)):
-        words.pop()
-    return " ".join(words)
-
-
-def _only_names(words: list[str]) -> bool:
-    """Whether the last of `words` does no more than name the one who is about to speak."""
-    before = words[-2] if len(words) > 1 else ","
-    return bool(re.fullmatch(rf"(?:{NAME}|{_PRONOUN}),?", words[-1], re.IGNORECASE)) and (
-        before in _LINKING or before[-1] in ",，、"
-    )
-
-
-def _tidy(sentence: str) -> str:
-    sentence = re.sub(r"^[\s,，、:：.;；。]+", "", sentence).strip()
-    sentence = re.sub(r"[\s,，、:：;；]+(?=[.]*$)", "", sentence)
-    return sentence if not sentence or sentence[-1] in _BREAK else sentence + "."
-
-
-def _shown(sentence: str, masked: Masked, call: Callable[[str], str]) -> str:
-    sentence = _ARTICLE.sub("", sentence)
-    for found in set(re.findall(NAME, sentence)):
-        sentence = sentence.replace(found, call(masked.name(found)))
-    for found in set(re.findall(QUOTE, sentence)):
-        sentence = sentence.replace(found, f'"{masked.said(found)}"')
-    return _without_at(sentence[:1].upper() + sentence[1:])
-
-
-def _without_at(text: str) -> str:
+def without_at(text: str) -> str:
+    """The @ of an address as "at"; any other goes."""
     return " ".join(re.sub(r"(?<=\w)@(?=\w)", " at ", text).replace("@", "").split())
-
-
-def _bare(text: str) -> str:
-    return re.sub(r"[\W_]+", "", text).casefold()

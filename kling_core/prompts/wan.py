@@ -13,7 +13,6 @@ from kling_core.plan.plan import Plan, PlannedShot
 from kling_core.prompts import film_grammar as film
 from kling_core.prompts.people import in_prose, who
 from kling_core.prompts.prompt import Prompt
-from kling_core.prompts.sound import listed
 from kling_core.prompts.telling import Telling, within
 from kling_core.prompts.users_words import harmless
 from kling_core.prompts.writer import Piece, PromptWriter, sentences
@@ -26,9 +25,9 @@ _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven")
 
 
 def compile_captions(plan: Plan, cast: "Cast") -> Prompt:
+    """The global caption and those of the shots; the negative stays a negative."""
     people = [name for name in plan.cast if cast[name].kind == "character"]
     people = [name for name in people if any(name in shot.subjects for shot in plan.shots)]
-
     prose = in_prose(cast)
 
     def call(name: str) -> str:
@@ -56,9 +55,8 @@ def _global(telling: Telling, people: list[str]) -> str:
     for name in (*telling.of_kind("item"), *telling.of_kind("scene")):
         called = telling.call(name)
         said.append(f"{called[:1].upper()}{called[1:]} is {who(telling.cast[name])}.")
-    places = dict.fromkeys(place for place in map(film.place_of, plan.shots) if place)
-    if places and not telling.of_kind("scene"):
-        said.append(f"It takes place {listed(list(places))}.")
+    if telling.setting:
+        said.append(f"It takes place {telling.setting}.")
     said.append(f"This scene contains {len(plan.shots)} shot{'s' if len(plan.shots) > 1 else ''}.")
     return " ".join(said)
 

@@ -38,6 +38,11 @@ def test_shots_inherit_place_and_time():
     assert [(one.place, one.time_of_day) for one in result.shots] == [("beach", "sunset"), ("room", "night")]
 
 
+def test_a_plan_tells_which_of_place_and_time_nobody_wrote():
+    result = planned(shot(), shot(place="park"), time_of_day="day")
+    assert [(one.place, one.assumed) for one in result.shots] == [("park", ("place",)), ("park", ())]
+
+
 def test_camera_moves_get_their_usual_direction_and_amount():
     orbit = {"kind": "orbit", "direction": "left", "amount": 180}
     camera = planned(shot(camera=[{"kind": "dolly", "speed": "slow"}, orbit, {"kind": "static"}])).shots[0].camera

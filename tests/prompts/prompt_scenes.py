@@ -6,7 +6,7 @@ import numpy as np
 
 from kling_core.backbone import Limits
 from kling_core.elements.element import Binding, Cast, Element, Voice
-from kling_core.plan.grid import Grid
+from kling_core.plan.grid import H3_LATTICE, Grid
 from kling_core.plan.references import Reference, References
 from kling_core.plan.resolve import plan
 from kling_core.storyboard.script import parse_script
@@ -18,7 +18,7 @@ LIMITS = Limits(shots=6, seconds=(3.0, 15.0), elements=7, views_per_element=4, s
 def grid():
     """24 frames a second, cuts at every 17th frame."""
     return Grid(
-        fps=24, frames_per_latent=17, spatial_stride=32,
+        fps=24, lattice=H3_LATTICE, spatial_stride=32,
         sizes={"16:9": (1344, 768), "9:16": (768, 1344), "1:1": (1024, 1024)}, audio_rate=32000,
     )
 
@@ -60,19 +60,19 @@ BAKERY = element("bakery", "small bakery in Madrid with tiled walls", "scene")
 
 
 @cache
-def scenes():
-    """By name: a plan, its cast and the references that a budget could have chosen for it."""
-    return {name: make() for name, make in _SCENES.items()}
+def scene(name):
+    """A plan, its cast and the references that a budget could have chosen for it."""
+    return SCENES[name]()
 
 
-def _scene(written, *elements, voices=(), references=None):
+def _made(written, *elements, voices=(), references=None):
     people = cast(*elements)
     return planned(written, people), people, references or pictures(people, voices=voices)
 
 
 def _bystander():
     """FEATURES 54."""
-    return _scene(
+    return _made(
         """Place: street
 Time: sunset
 Shot 1 (4s, medium): @mira gazes into the distance. Mira says softly, “风停了，我们该回家了。”
@@ -84,19 +84,22 @@ Shot 3 (3s, extreme close-up, rapid zoom in): Rack focus to @old_man, whose surp
 
 def _bakery():
     """FEATURES 55: three speakers."""
-    return _scene(
+    return _made(
         """Place: bakery
 Time: morning
-Shot 1 (5s, wide): In @bakery, @mira and @leo walk up to @clerk. Mira asks in clumsy Spanish: “Perdón, ¿dónde está el museo?”
-Shot 2 (5s, medium): @clerk turns and points to the right. The clerk answers in Spanish: “Todo recto y luego a la derecha.”
-Shot 3 (4s, medium, slow push-in): @mira and @leo smile. Mira says in Spanish, “¡Muchas gracias!” Leo says in Spanish, “¡Adiós!”
+Shot 1 (5s, wide): In @bakery, @mira and @leo walk up to @clerk.
+Mira asks in clumsy Spanish: “Perdón, ¿dónde está el museo?”
+Shot 2 (5s, medium): @clerk turns and points to the right.
+The clerk answers in Spanish: “Todo recto y luego a la derecha.”
+Shot 3 (4s, medium, slow push-in): @mira and @leo smile.
+Mira says in Spanish, “¡Muchas gracias!” Leo says in Spanish, “¡Adiós!”
 """, MIRA, LEO, CLERK, BAKERY, voices=("mira", "clerk", "leo"),
     )
 
 
 def _park():
     """FEATURES 56."""
-    return _scene(
+    return _made(
         """Place: park
 Shot 1 (4s, wide): A woman, @mira, walks to the right under tall trees.
 Shot 2 (4s, close-up, slow push-in): @mira looks up and says quietly, “I had forgotten how green it is.”
@@ -106,7 +109,7 @@ Shot 3 (4s, over-the-shoulder): Over @mira's shoulder, @leo waves. Background mu
 
 
 def _six_shots():
-    return _scene(
+    return _made(
         """Title: The tree
 Place: park
 Time: day
@@ -124,14 +127,16 @@ def _seven_elements():
     five = [element(f"guest{n}", f"a guest in a {colour} suit") for n, colour in enumerate(("red", "blue", "grey"), 1)]
     cake = element("cake", "three-tiered wedding cake with sugar roses", "item")
     hall = element("hall", "an old hall with chandeliers", "scene")
-    return _scene(
+    return _made(
         {
             "shots": [
                 {"seconds": 5, "size": "wide", "subjects": ["mira", "leo", "guest1", "guest2", "guest3"],
                  "actions": [{"subject": "mira", "verb": "dance", "toward": "leo"}],
                  "description": "The guests watch @mira and @leo dance in @hall."},
-                {"seconds": 3, "size": "insert", "description": "@cake is wheeled in under a sign that reads “Forever”."},
-                {"seconds": 4, "size": "close", "subjects": ["guest2"], "camera": [{"kind": "pan", "direction": "left"}],
+                {"seconds": 3, "size": "insert",
+                 "description": "@cake is wheeled in under a sign that reads “Forever”."},
+                {"seconds": 4, "size": "close", "subjects": ["guest2"],
+                 "camera": [{"kind": "pan", "direction": "left"}],
                  "lines": [{"speaker": "guest2", "text": "Who cuts it?", "delivery": "whispering"}],
                  "description": "@guest2 stares at @cake."},
             ]
@@ -148,9 +153,10 @@ def _long_voice():
         Reference("audio", 1, "teller", seconds=(12.0, 17.0)),
         Reference("image", 3, "mira", ("front", "side"), (768, 768)),
     ))
-    return _scene(
+    return _made(
         """Time: night
-Shot 1 (5s, close-up): @teller, off-screen, says in a hoarse voice: “The sea gives nothing back.” @mira listens with fear.
+Shot 1 (5s, close-up): @teller, off-screen, says in a hoarse voice: “The sea gives nothing back.”
+@mira listens with fear.
 Shot 2 (5s, medium, handheld): @teller sits with a cup. He says, “Believe me.”
 """, teller, MIRA, references=references,
     )
@@ -165,7 +171,7 @@ def _clip():
         Reference("video", 1, "dancer", (), (640, 640), (0.0, 4.0)),
         Reference("audio", 2, "leo", seconds=(0.0, 5.0)),
     ))
-    return _scene(
+    return _made(
         """Place: stage
 Shot 1 (5s, full, orbit left 180 degrees): @dancer dances under a spotlight.
 Shot 2 (4s, medium): @leo nods. Leo says warmly, "Again!" The dancer answers, "Give me a second."
@@ -174,7 +180,7 @@ Shot 2 (4s, medium): @leo nods. Leo says warmly, "Again!" The dancer answers, "G
 
 
 def _first_shot_only():
-    return _scene(
+    return _made(
         """Place: classroom
 Shot 1 (4s, medium, static): @mira points to the left. She says, “Open your books.”
 Shot 2 (3s, wide): @leo sits with a book.
@@ -184,7 +190,7 @@ Shot 3 (3s, insert): Insert of a page.
 
 
 def _five_languages():
-    return _scene(
+    return _made(
         """Place: studio
 Shot 1 (5s, medium): @mira on the left, @leo on the right. Mira says: “我们开始吧。” Leo says: “Let us begin.”
 Shot 2 (5s, close-up): Mira says: “はじめましょう。” Mira says: “시작합시다.”
@@ -194,7 +200,7 @@ Shot 3 (4s, two-shot): @mira and @leo. Leo says: “¡Empecemos ya!”
 
 
 def _chinese():
-    return _scene(
+    return _made(
         """镜头1（4秒，全景，缓慢推近）：@mira走过一棵树，挥手。@mira说：“你看那边。”
 镜头2（4秒，近景）：@leo微笑。@leo轻声说：“我看见了。”
 """, MIRA, LEO, voices=("mira", "leo"),
@@ -202,7 +208,7 @@ def _chinese():
 
 
 def _negative():
-    return _scene(
+    return _made(
         """Place: beach
 Time: sunset
 Negative: morphing features, changing clothes, extra fingers, blurry, purple elephants
@@ -212,7 +218,29 @@ Shot 2 (4s, close-up): @mira, joyful, calls out, “Come on!”
     )
 
 
-_SCENES = {
+def _guides_example():
+    """The references and the course of the example that closes MiniMax's guide to its reference mode, in our words."""
+    cafe = element("cafe", "a brick-walled coffee shop with an orange sofa", "scene")
+    dog = element("dog", "a fluffy white dog", views=("front", "side", "back"))
+    ann, ben = (element(name, words, views=()) for name, words in (("ann", "a blonde woman"), ("ben", "a curly man")))
+    references = References((
+        Reference("image", 1, "cafe", ("front",), (640, 640)),
+        *(Reference("image", at, "dog", (view,), (640, 640)) for at, view in enumerate(dog.views, 2)),
+        Reference("video", 1, "ann", (), (640, 640), (0.0, 3.0)),
+        Reference("video", 2, "ben", (), (640, 640), (0.0, 3.0)),
+        Reference("audio", 1, "ann", seconds=(0.0, 4.0)),
+    ))
+    return _made(
+        """Place: room
+Shot 1 (3s, medium): In @cafe, @ann sits with a biscuit. @ben comes in with @dog. Ann exclaims, “Mind your dog!”
+Shot 2 (2s, close-up): @ben holds @dog. Ben says playfully, “He means well.”
+Shot 3 (3s, close-up): @ann smiles. Ann answers, “So do I.”
+""", cafe, dog, ann, ben, references=references,
+    )
+
+
+SCENES = {
+    "guides_example": _guides_example,
     "bystander": _bystander, "bakery": _bakery, "park": _park, "six_shots": _six_shots,
     "seven_elements": _seven_elements, "long_voice": _long_voice, "clip": _clip, "first_shot_only": _first_shot_only,
     "five_languages": _five_languages, "chinese": _chinese, "negative": _negative,

@@ -41,9 +41,9 @@ def _wan_connected(model: Any) -> Any:
 
 
 def _wan_stock(backbone: Any, plan: Any, cast: Any, seed: int, steps: int) -> torch.Tensor:
-    import nodes
     from comfy_extras.nodes_hunyuan import EmptyHunyuanLatentVideo
 
+    import nodes
     from kling_core.prompts.wan import compile_captions
 
     prompt, clip = compile_captions(plan, cast), backbone.connected.clip
