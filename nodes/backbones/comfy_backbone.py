@@ -78,9 +78,9 @@ class Options:
 class Conditioned:
     """A scene as the model is told it.
 
-    positive, negative: ComfyUI's CONDITIONING. layouts: of the tokens under each, by POSITIVE and NEGATIVE. latent:
-    what sampling starts from, a tensor [1, C, T, H, W] or a nested one with sound. mask: 1 where it is made anew, of
-    the same kind, or None for all of it. notes: what the user should know of it.
+    positive, negative: ComfyUI's CONDITIONING. layouts: of the tokens under each, by POSITIVE and NEGATIVE, where it is
+    known; others are not routed. latent: what sampling starts from, a tensor [1, C, T, H, W] or a nested one with
+    sound. mask: 1 where it is made anew, of the same kind, or None for all of it. notes: what the user should know.
     """
 
     plan: Plan
@@ -246,7 +246,8 @@ class ComfyBackbone(ABC):
         noise, started = comfy.sample.prepare_noise(latent, seed), time.perf_counter()
         samples = self._denoise(conditioning, noise, latent, mask, seed, settings, callback)
         seconds = (time.perf_counter() - started) / settings.steps
-        self._measured = MeasuredStep(conditioning.layouts[POSITIVE].tokens, seconds)
+        if POSITIVE in conditioning.layouts:
+            self._measured = MeasuredStep(conditioning.layouts[POSITIVE].tokens, seconds)
         samples = samples.to(comfy.model_management.intermediate_device(), torch.float32)
         found = self.from_host(samples)
         return found if keep is None else _pinned(found, keep)

@@ -22,10 +22,11 @@ import torch
 
 from kling_core.attention.layout import KINDS, Layout
 from kling_core.backbone import Latents, Limits
-from kling_core.plan import reference_limits
-from kling_core.plan.grid import Grid, Lattice
+from kling_core.errors import Problem
+from kling_core.plan.forecast import ModelShape
+from kling_core.plan.grid import H3_LATTICE, Grid
 from kling_core.plan.prepared import prepared_clip, prepared_picture, prepared_sound
-from kling_core.plan.reference_budget import choose
+from kling_core.plan.reference_limits import H3, ReferenceLimits
 from kling_core.plan.references import Reference, References
 from kling_core.prompts.minimax_h3 import compile_base, compile_references
 
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
 
 _FPS, _AUDIO_RATE, _AUDIO_CHANNELS = 24, 32000, 32
 _WIDEST = 1344 / 768  # pixels at most, for a short edge of 1
-_GROUP, _GROUP_LATENTS, _TAIL_LATENTS = 17, 5, 2
+_GROUP, _GROUP_LATENTS, _TAIL_LATENTS = H3_LATTICE.step, len(H3_LATTICE.period), H3_LATTICE.tail
 _FLOAT_BYTES = 4 + 1  # of a value of a picture, as it is decoded and as it is handed on
 _KINDS = {
     "auto": "FL2VA or Ref2VA (files do not tell)", "references": "Ref2VA", "frames": "FL2VA",
@@ -60,7 +61,7 @@ class MiniMaxH3(ComfyBackbone):
         "This licence excludes the EU, the UK, South Korea and the USA unless MiniMax authorises you.\n"
         "It asks for the attribution “MiniMax H3”, and its outputs may not train other models."
     )
-    lattice = Lattice((1, 4, 4, 4, 4), tail=_TAIL_LATENTS)
+    lattice = H3_LATTICE
     attentions = (Attention.of(" ".join(KINDS), " ".join(KINDS)),)
     speaks = True
     audio_axis = 2
@@ -85,6 +86,15 @@ class MiniMaxH3(ComfyBackbone):
             problems.add("low_noise", f"is no part of {self.name}", "Disconnect it: only Wan 2.2 has two experts.")
         if self.options.cfg != 1:
             problems.add("cfg", f"is {self.options.cfg:g}, and {self.name} has no negative branch", "Set it to 1.")
+
+    @property
+    def reference_limits(self) -> ReferenceLimits:
+        return H3
+
+    @property
+    def shape(self) -> ModelShape:
+        attention = self._diffusion_model.blocks[0].attn
+        return ModelShape(self.layers, self._diffusion_model.hidden_size, attention.heads, attention.head_dim)
 
     @property
     def grid(self) -> Grid:
@@ -113,24 +123,34 @@ class MiniMaxH3(ComfyBackbone):
         first_frame: np.ndarray | None = None,
         last_frame: np.ndarray | None = None,
     ) -> Conditioned:
-        chosen = choose(plan, cast, reference_limits.H3)
-        references = chosen if self.options.checkpoint != "frames" else References()
+        references = self.references(plan, cast)
         ends = [cropped(picture, plan.size) for picture in (first_frame, last_frame)]
         clip = _Listening(self.connected.clip, self._once)
         if references.items:
-            prompt = compile_references(plan, cast, references)
+            prompt = self.prompt(plan, cast, references)
             positive, latent = self._with_references(plan, cast, prompt, references, clip, ends)
         else:
             given = {"first_frame": first_frame is not None, "last_frame": last_frame is not None}
             prompt = compile_base(plan, cast, **given)
             positive, latent = self._with_ends(plan, prompt, clip, ends)
         self._require_own_states(positive)
-        notes = [*prompt.notes, *chosen.left_out, *self._notes(prompt, chosen, references)]
+        notes = [*prompt.notes, *references.left_out, *self._misread(prompt)]
         layout = self._layout(plan, prompt, references, clip, positive, latent)
         if layout is None:
             notes.append("the text encoder's tokens could not be counted, so nothing is routed")
         layouts = {} if layout is None else {POSITIVE: layout}
         return Conditioned(plan, positive, [], layouts, latent["samples"], notes=tuple(notes))
+
+    def prompt(self, plan: Plan, cast: Cast, references: References) -> Prompt:
+        return compile_references(plan, cast, references)
+
+    def references(self, plan: Plan, cast: Cast) -> References:
+        chosen = super().references(plan, cast)
+        if self.options.checkpoint != "frames" or not chosen.items:
+            return chosen
+        names = ", ".join(dict.fromkeys(f"@{item.element}" for item in chosen.items))
+        why = "are left out, FL2VA weights take a first and a last frame only"
+        return References((), (str(Problem(f"pictures and voices of {names}", why, "Load Ref2VA weights.")),))
 
     def empty_latent(self, plan: Plan) -> Any:
         return _stock().EmptyMiniMaxH3LatentAV.execute(*plan.size, plan.frames)[0]["samples"]
@@ -213,10 +233,7 @@ class MiniMaxH3(ComfyBackbone):
                 "Load Qwen3-VL-32B as it comes with MiniMax H3.",
             )  # fmt: skip
 
-    def _notes(self, prompt: Prompt, chosen: References, references: References) -> Iterator[str]:
-        if chosen.items and not references.items:
-            names = ", ".join(dict.fromkeys(f"@{item.element}" for item in chosen.items))
-            yield f"the pictures and voices of {names} are left out: FL2VA weights take a first and a last frame only"
+    def _misread(self, prompt: Prompt) -> Iterator[str]:
         if _DIALOGUE_MARK in prompt.text and len(tokens_of(self.tokenize(_DIALOGUE_MARK))) > 1:
             yield (f"this ComfyUI's tokenizer lacks the marks that MiniMax H3 learned for speech, such as "
                    f"{_DIALOGUE_MARK}, so lines may be misread; a newer ComfyUI has them")
