@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 def backbone_of(connected: Connected, options: Options) -> ComfyBackbone:
     """The backbone of whatever family the MODEL is of. Raises KlingError for a family that nobody here knows, and with
     everything that is missing or wrong among what is connected."""
+    from .ltx import LTX
     from .wan import Wan
 
-    families = (Wan,)
+    families = (LTX, Wan)
     for family in families:
         if family.recognises(connected.model):
             backbone = family(connected, options)

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from kling_core.sound.speech import SpokenLine
 
 POSITIVE, NEGATIVE = 0, 1
+OWN = "family's own"  # the scheduler of a family's own workflows
 ASPECTS = {"16:9": 16 / 9, "9:16": 9 / 16, "1:1": 1.0}
 
 
@@ -54,8 +55,8 @@ class Connected:
 
 @dataclass(frozen=True)
 class Options:
-    """How to sample and to route. sampler, scheduler: ComfyUI's names. cfg: 1 = no negative branch. short_edge: of the
-    picture in pixels, 0 = the family's own."""
+    """How to sample and to route. sampler, scheduler: ComfyUI's names, or OWN. cfg: 1 = no negative branch. short_edge:
+    of the picture in pixels, 0 = the family's own. id_lora: whether LTX's LoRA for reference voices is loaded."""
 
     sampler: str = "euler"
     scheduler: str = "simple"
@@ -63,6 +64,7 @@ class Options:
     steps: int = 20
     short_edge: int = 0
     policy: Policy = Policy.open()
+    id_lora: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,8 @@ class Conditioned:
 
     positive, negative: ComfyUI's CONDITIONING. layouts: of the tokens under each, by POSITIVE and NEGATIVE. latent:
     what sampling starts from, a tensor [1, C, T, H, W] or a nested one with sound. mask: 1 where it is made anew, of
-    the same kind, or None for all of it. notes: what the user should know of it.
+    the same kind, or None for all of it. notes: what the user should know of it. model: the MODEL with what this scene
+    adds to it, None for the connected one.
     """
 
     plan: Plan
@@ -81,6 +84,7 @@ class Conditioned:
     latent: Any
     mask: Any = None
     notes: tuple[str, ...] = ()
+    model: ModelPatcher | None = None
 
 
 class ComfyBackbone(ABC):
@@ -213,9 +217,8 @@ class ComfyBackbone(ABC):
         self, conditioning: Conditioned, noise: Any, latent: Any, mask: Any, seed: int, settings: Settings,
         callback: Any,
     ) -> Any:  # fmt: skip
-        return self._run(
-            self.connected.model, conditioning, noise, latent, mask, seed, self.schedule(settings.steps), callback
-        )
+        model, sigmas = conditioning.model or self.connected.model, self.schedule(settings.steps)
+        return self._run(model, conditioning, noise, latent, mask, seed, sigmas, callback)
 
     def _run(
         self, model: ModelPatcher, conditioning: Conditioned, noise: Any, latent: Any, mask: Any, seed: int,
@@ -233,7 +236,8 @@ class ComfyBackbone(ABC):
     def schedule(self, steps: int) -> torch.Tensor:
         """The noise levels of all steps, as ComfyUI's KSampler has them."""
         device, options = self.connected.model.load_device, self.options
-        stock = comfy.samplers.KSampler(self.connected.model, steps, device, options.sampler, options.scheduler, 1.0)
+        scheduler = "simple" if options.scheduler == OWN else options.scheduler
+        stock = comfy.samplers.KSampler(self.connected.model, steps, device, options.sampler, scheduler, 1.0)
         return stock.sigmas
 
     def empty(self, plan: Plan) -> Latents:
@@ -283,12 +287,15 @@ class ComfyBackbone(ABC):
         *,
         memory_budget: int | None = None,
     ) -> Iterator[np.ndarray]:
-        video = latents.video.transpose(0, 1)[None]
-        frames = self.connected.vae.decode(video)
+        frames = self._decoded(latents.video.transpose(0, 1)[None], memory_budget)
         frames = frames.reshape(-1, *frames.shape[-3:])
         for shot in plan.shots:
             portion = frames[shot.start : shot.stop].float()
             yield (portion.clamp(0, 1) * 255).round().byte().cpu().numpy()
+
+    def _decoded(self, video: torch.Tensor, memory_budget: int | None) -> torch.Tensor:
+        """[1, C, T, H, W] as pixels in [0, 1]."""
+        return self.connected.vae.decode(video)
 
     def preview(self, video: torch.Tensor, plan: Plan) -> torch.Tensor | None:
         """The first latent of every shot in rough colours, [shots, H, W, 3] in [0, 1]; None where nobody knows them.

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from tiny_models import WAN, BlockVAE, WordCLIP, wan
+from tiny_models import LTX, LTX_2_3, WAN, BlockVAE, LtxCLIP, WordCLIP, ltx, ltx_audio_vae, wan
 
 PACKAGE = "custom_nodes_kling_core.nodes.backbones"
 
@@ -54,4 +54,35 @@ def _wan_stock(backbone: Any, plan: Any, cast: Any, seed: int, steps: int) -> to
     return sampled["samples"]
 
 
-FAMILIES = {"wan": Family(wan, _wan_connected, _wan_stock)}
+def ltx_connected(model: Any) -> Any:
+    net, lattice = model.model.diffusion_model, importlib.import_module(f"{PACKAGE}.ltx").LTX.lattice
+    both = net.cross_attention_dim + net.audio_cross_attention_dim
+    clip = LtxCLIP(both if net.caption_proj_before_connector else net.caption_channels)
+    return base().Connected(model, clip, BlockVAE(128, 32, lattice), ltx_audio_vae())
+
+
+def _ltx_stock(backbone: Any, plan: Any, cast: Any, seed: int, steps: int) -> Any:
+    from comfy_extras.nodes_lt import EmptyLTXVLatentVideo, LTXVConcatAVLatent, LTXVConditioning
+    from comfy_extras.nodes_lt_audio import LTXVEmptyLatentAudio
+
+    import nodes
+    from kling_core.prompts.ltx import compile_prose
+
+    prompt, connected = compile_prose(plan, cast), backbone.connected
+    both = (nodes.CLIPTextEncode().encode(connected.clip, text)[0] for text in (prompt.text, prompt.negative))
+    positive, negative = LTXVConditioning.execute(*both, 24.0).args
+    pictures = EmptyLTXVLatentVideo.execute(*plan.size, plan.frames).args[0]
+    sound = LTXVEmptyLatentAudio.execute(plan.frames, 24.0, 1, connected.audio_vae).args[0]
+    latent = LTXVConcatAVLatent.execute(pictures, sound).args[0]
+    sampled, = nodes.KSampler().sample(
+        connected.model, seed, steps, backbone.options.cfg, backbone.options.sampler, backbone.options.scheduler,
+        positive, negative, latent,
+    )  # fmt: skip
+    return sampled["samples"]
+
+
+FAMILIES = {
+    "wan": Family(wan, _wan_connected, _wan_stock),
+    "ltx-2": Family(lambda seed: ltx(seed, LTX), ltx_connected, _ltx_stock),
+    "ltx-2.3": Family(lambda seed: ltx(seed, LTX_2_3), ltx_connected, _ltx_stock),
+}
