@@ -126,7 +126,7 @@ def require_strength(strength: float) -> None:
 
 def _nothing(like: Latents) -> Keep:
     video, audio = torch.zeros_like(like.video), torch.zeros_like(like.audio)
-    return Keep(Latents(video, audio), torch.zeros_like(video[:, 0]), torch.zeros_like(audio[:, 0]))
+    return Keep(Latents(video, audio), torch.zeros_like(video[:, 0]), audio.new_zeros(len(audio)))
 
 
 def merged(*keeps: Keep) -> Keep:
@@ -136,7 +136,8 @@ def merged(*keeps: Keep) -> Keep:
         video, audio = other.video >= result.video, other.audio >= result.audio
         latents = Latents(
             torch.where(video[:, None], other.latents.video, result.latents.video),
-            torch.where(audio[:, None], other.latents.audio, result.latents.audio),
+            torch.where(audio.reshape(-1, *[1] * (other.latents.audio.dim() - 1)), other.latents.audio,
+                        result.latents.audio),
         )
         result = Keep(latents, torch.maximum(other.video, result.video), torch.maximum(other.audio, result.audio))
     return result

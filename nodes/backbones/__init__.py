@@ -9,6 +9,9 @@ from kling_core.errors import KlingError, Problem
 if TYPE_CHECKING:
     from .comfy_backbone import ComfyBackbone, Connected, Options
 
+OWN_SCHEDULER = "family's own"
+"""In place of the name of a scheduler: that of the family's own workflows."""
+
 
 def backbone_of(connected: Connected, options: Options) -> ComfyBackbone:
     """The backbone of whatever family the MODEL is of. Raises KlingError for a family that nobody here knows, and with

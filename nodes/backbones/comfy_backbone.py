@@ -27,6 +27,7 @@ from kling_core.backbone import Keep, Latents, Limits, Progress, Settings
 from kling_core.errors import KlingError, Problem, ProblemList
 from kling_core.plan.grid import Grid, Lattice
 
+from . import OWN_SCHEDULER
 from .hooks import Attention, Routing, install
 
 if TYPE_CHECKING:
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from kling_core.sound.speech import SpokenLine
 
 POSITIVE, NEGATIVE = 0, 1
-OWN = "family's own"  # the scheduler of a family's own workflows
 ASPECTS = {"16:9": 16 / 9, "9:16": 9 / 16, "1:1": 1.0}
 
 
@@ -55,8 +55,8 @@ class Connected:
 
 @dataclass(frozen=True)
 class Options:
-    """How to sample and to route. sampler, scheduler: ComfyUI's names, or OWN. cfg: 1 = no negative branch. short_edge:
-    of the picture in pixels, 0 = the family's own. id_lora: whether LTX's LoRA for reference voices is loaded."""
+    """How to sample and to route. sampler, scheduler: ComfyUI's names, or OWN_SCHEDULER. cfg: 1 = no negative branch.
+    short_edge: of the picture in pixels, 0 = the family's own. id_lora: whether LTX has its LoRA for voices."""
 
     sampler: str = "euler"
     scheduler: str = "simple"
@@ -236,7 +236,7 @@ class ComfyBackbone(ABC):
     def schedule(self, steps: int) -> torch.Tensor:
         """The noise levels of all steps, as ComfyUI's KSampler has them."""
         device, options = self.connected.model.load_device, self.options
-        scheduler = "simple" if options.scheduler == OWN else options.scheduler
+        scheduler = "simple" if options.scheduler == OWN_SCHEDULER else options.scheduler
         stock = comfy.samplers.KSampler(self.connected.model, steps, device, options.sampler, scheduler, 1.0)
         return stock.sigmas
 

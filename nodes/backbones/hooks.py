@@ -120,18 +120,19 @@ def _tables(
         if layout is None:
             tables.append(None)
             continue
-        found = [
-            attention for attention in routing.attentions
+        # What differs only in kinds that this layout lacks is one and the same attention.
+        found = list(dict.fromkeys(
+            (attention.queries & layout.kinds, attention.keys & layout.kinds) for attention in routing.attentions
             if (layout.count(attention.queries), layout.count(attention.keys)) == lengths
             and attention.is_called(options)
-        ]
+        ))  # fmt: skip
         # Where two attentions are of one size, their order in the block tells them apart.
         if block.seen[lengths] >= len(found):
             tables.append(None)
             continue
-        attention = found[block.seen[lengths]]
+        queries, keys = found[block.seen[lengths]]
         tables.append(route(
-            layout, routing.policy, queries=attention.queries, keys=attention.keys,
+            layout, routing.policy, queries=queries, keys=keys,
             layer=block.index, layers=routing.layers, step=step, steps=steps,
         ))  # fmt: skip
     return tables

@@ -31,7 +31,8 @@ from kling_core.plan.reference_limits import LTX as NO_REFERENCES
 from kling_core.plan.reference_limits import LTX_VOICE
 from kling_core.prompts.ltx import compile_prose
 
-from .comfy_backbone import NEGATIVE, OWN, POSITIVE, ComfyBackbone, Conditioned
+from . import OWN_SCHEDULER
+from .comfy_backbone import NEGATIVE, POSITIVE, ComfyBackbone, Conditioned
 from .hooks import Attention
 from .text import Tokens, clip_tokens, moved, token_spans
 
@@ -145,7 +146,7 @@ class LTX(ComfyBackbone):
         return self._with_sound(plan, self._no_pictures(plan))["samples"]
 
     def schedule(self, steps: int) -> torch.Tensor:
-        if self.options.scheduler != OWN:
+        if self.options.scheduler != OWN_SCHEDULER:
             return super().schedule(steps)
         return nodes_lt.LTXVScheduler.execute(steps, *_SHIFTS, True, _TERMINAL).args[0]
 
