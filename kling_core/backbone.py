@@ -102,6 +102,10 @@ class Backbone(Protocol):
         progress: Progress | None = None,
     ) -> Latents: ...
 
+    def forecast(self, plan: "Plan", cast: "Cast") -> str:
+        """What sampling will take, and what of the cast is told the model, for people."""
+        ...
+
     def empty(self, plan: "Plan") -> Latents:
         """Zeros of the shapes that `sample` makes of this plan."""
         ...

@@ -7,6 +7,7 @@ from .backbone import Backbone
 from .bind_subject import BindSubject
 from .continuity_report import ContinuityReport
 from .element_builder import ElementBuilder
+from .forecast import Forecast
 from .load_backbone import LoadBackbone
 from .load_element import LoadElement
 from .shot_sequence import ShotSequence
@@ -14,8 +15,8 @@ from .vae_decode_3d import VAEDecode3D
 from .video_sampler import VideoSampler
 
 NODES: list[type[io.ComfyNode]] = [
-    ElementBuilder, LoadElement, BindSubject, ShotSequence, LoadBackbone, Backbone, VideoSampler, AudioSync,
-    VAEDecode3D, ContinuityReport,
+    ElementBuilder, LoadElement, BindSubject, ShotSequence, LoadBackbone, Backbone, Forecast, VideoSampler,
+    AudioSync, VAEDecode3D, ContinuityReport,
 ]
 
 

@@ -43,6 +43,9 @@ class FakeBackbone:
         self.asked.update(plan=plan, cast=cast, speech=speech, first_frame=first_frame, last_frame=last_frame)
         return plan
 
+    def forecast(self, plan, cast):
+        return f"{plan.frames} frames"
+
     def empty(self, plan):
         rows, columns = self.grid.tokens_per_latent(plan.aspect)
         video = torch.zeros(plan.frames // self.grid.frames_per_latent, CHANNELS, rows, columns)

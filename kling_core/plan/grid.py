@@ -49,6 +49,14 @@ class Lattice:
         """The frames of a film whose last cut could be after so many periods."""
         return self.cut(periods) + sum(self.period[: self.tail])
 
+    def fitting(self, frames: int) -> int:
+        """The length of the longest film of at most so many frames; 0 where none is as short."""
+        return 0 if frames < self.end(0) else self.end((frames - self.end(0)) // self.step)
+
+    def covering(self, frames: int) -> int:
+        """The length of the shortest film of at least so many frames."""
+        return self.fitting(max(frames, self.end(0)) + self.step - 1)
+
     def latents(self, frames: int) -> int:
         """How many latents begin before frame `frames`. For a legal cut or end: those of the film up to there."""
         if frames <= sum(self.lead):
@@ -60,6 +68,11 @@ class Lattice:
         """The first frame of each of a film's first `latents` latents, and the frame after the last of them."""
         periods = -(-latents // len(self.period))
         return [0, *accumulate((*self.lead, *self.period * periods))][: latents + 1]
+
+
+WAN_LATTICE = Lattice((4,), lead=(1,))
+LTX_LATTICE = Lattice((8,), lead=(1,))
+H3_LATTICE = Lattice((1, 4, 4, 4, 4), tail=2)
 
 
 def _begun(lengths: tuple[int, ...], frames: int) -> int:

@@ -6,28 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from kling_core.plan.grid import H3_LATTICE, LTX_LATTICE, WAN_LATTICE, Lattice
+
 SizeRule = Literal["area", "short edge", "frame"]
-
-
-@dataclass(frozen=True)
-class FrameGroups:
-    """How a video encoder groups frames: n * frames + first of them become n * latents + first_latents."""
-
-    frames: int
-    first: int
-    latents: int
-    first_latents: int
-
-    def whole(self, frames: int) -> int:
-        """The most frames within `frames` that make whole groups; 0 if there are too few for any."""
-        return 0 if frames < self.first else frames - (frames - self.first) % self.frames
-
-    def covering(self, frames: int) -> int:
-        """The fewest frames, `frames` or more, that make whole groups."""
-        return self.whole(max(frames, self.first) + self.frames - 1)
-
-    def latents_of(self, frames: int) -> int:
-        return (frames - self.first) // self.frames * self.latents + self.first_latents
 
 
 @dataclass(frozen=True)
@@ -39,7 +20,7 @@ class ReferenceLimits:
     size_rule: how large a picture is encoded, never enlarged: at the pixel "area" of the scene's own picture, at a
     "short edge" of `short_edge` pixels, or in exactly the scene's "frame". stride: pixels a token side, of which sizes
     are multiples. picture_rows: tokens for a stride x stride square of a picture. sound_rate, sound_rows: audio
-    latents a second, 0 for films without sound, and tokens each. groups, fps: of videos. vision_seconds: for every so
+    latents a second, 0 for films without sound, and tokens each. lattice, fps: of videos. vision_seconds: for every so
     many seconds of a video the text encoder sees one picture of it, 0 if it sees none.
     """
 
@@ -59,7 +40,7 @@ class ReferenceLimits:
     picture_rows: int = 1
     sound_rate: float = 25.0
     sound_rows: int = 1
-    groups: FrameGroups = FrameGroups(8, 1, 1, 1)
+    lattice: Lattice = LTX_LATTICE
     fps: float = 24.0
     vision_seconds: float = 0.0
 
@@ -86,21 +67,21 @@ class ReferenceLimits:
 
     def film_tokens(self, size: tuple[int, int], frames: int) -> int:
         """Of a film of so many frames, or as many more as its encoder needs."""
-        return self.groups.latents_of(self.groups.covering(frames)) * self._squares(size)
+        return self.lattice.latents(self.lattice.covering(frames)) * self._squares(size)
 
     def video_frames(self, seconds: float) -> int:
         """The most frames within `seconds` that the model's encoder takes."""
-        return self.groups.whole(int(seconds * self.fps + 1e-6))
+        return self.lattice.fitting(int(seconds * self.fps + 1e-6))
 
     def film_sound_tokens(self, frames: int, fps: float) -> int:
         """Of the sound of a film of so many frames, or as many more as its encoder needs."""
-        return round(self.groups.covering(frames) / fps * self.sound_rate) * self.sound_rows
+        return round(self.lattice.covering(frames) / fps * self.sound_rate) * self.sound_rows
 
     @property
     def shortest_video(self) -> float:
-        """Seconds of the shortest clip that is long enough and makes whole groups."""
+        """Seconds of the shortest clip that is long enough and is a whole number of periods."""
         frames = math.ceil(self.each_video[0] * self.fps - 1e-6)
-        return self.groups.covering(frames) / self.fps
+        return self.lattice.covering(frames) / self.fps
 
     @property
     def most_sounds(self) -> int:
@@ -112,10 +93,9 @@ class ReferenceLimits:
         return size[0] // self.stride * (size[1] // self.stride)
 
 
-H3_GROUPS = FrameGroups(17, 5, 5, 2)
 H3 = ReferenceLimits(
     family="MiniMax H3", images=9, videos=3, sounds=3, files=12, video_seconds=15.0, sound_seconds=15.0,
-    sound_alone=False, picture_rows=2, sound_rate=40.0, sound_rows=2, groups=H3_GROUPS, vision_seconds=1.0,
+    sound_alone=False, picture_rows=2, sound_rate=40.0, sound_rows=2, lattice=H3_LATTICE, vision_seconds=1.0,
 )
 """The limits that its makers give for Ref2VA. A picture is counted twice, as rows of the transformer and as tokens that
 Qwen sees; two frames a second of a video go to Qwen in pairs, a pair at the price of one frame (ComfyUI's
@@ -126,8 +106,7 @@ LTX_SUBJECTS = ReferenceLimits(family="LTX with the MSR LoRA", images=4, files=4
 LTX = ReferenceLimits(family="LTX without a reference LoRA")
 """Its guides are frames of the film itself, no references."""
 
-_FOURS = FrameGroups(4, 1, 1, 1)
 WAN_PHANTOM = ReferenceLimits(
-    family="Wan Phantom", images=4, files=4, size_rule="frame", stride=16, sound_rate=0.0, groups=_FOURS, fps=16.0
+    family="Wan Phantom", images=4, files=4, size_rule="frame", stride=16, sound_rate=0.0, lattice=WAN_LATTICE, fps=16.0
 )
-WAN = ReferenceLimits(family="Wan text to video", stride=16, sound_rate=0.0, groups=_FOURS, fps=16.0)
+WAN = ReferenceLimits(family="Wan text to video", stride=16, sound_rate=0.0, lattice=WAN_LATTICE, fps=16.0)

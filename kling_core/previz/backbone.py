@@ -119,6 +119,11 @@ class Previz:
         denoise = guided(self._predictor(conditioning, settings.steps), _scaled(settings, conditioning.strength))
         return SOLVERS[settings.solver](denoise, start, schedule(settings.steps, SHIFT), keep, on_step).settled()
 
+    def forecast(self, plan: Plan, cast: Cast) -> str:
+        count, size = sum(plan.tokens.values()), " x ".join(map(str, self.output_size(plan)))
+        steps = f"{self.defaults.steps} step{'s' * (self.defaults.steps != 1)}"
+        return f"The embedded model: {count:,} tokens, {steps}, {size} pixels; it fits into any memory."
+
     def empty(self, plan: Plan) -> Latents:
         rows, columns = plan.grid.tokens_per_latent(plan.aspect)
         video = torch.zeros(len(latent_shots(plan)), world.VIDEO_CHANNELS, rows, columns)

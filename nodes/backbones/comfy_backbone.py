@@ -8,6 +8,7 @@ compilation and attention backends work as they do without us.
 from __future__ import annotations
 
 import hashlib
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -25,10 +26,15 @@ from kling_core.attention.layout import Layout
 from kling_core.attention.routing import Policy
 from kling_core.backbone import Keep, Latents, Limits, Progress, Settings
 from kling_core.errors import KlingError, Problem, ProblemList
+from kling_core.plan.forecast import MeasuredStep, ModelShape, forecast, forecast_text
 from kling_core.plan.grid import Grid, Lattice
+from kling_core.plan.reference_budget import choose
+from kling_core.plan.reference_limits import ReferenceLimits
+from kling_core.plan.references import References
 
 from . import OWN_SCHEDULER
 from .hooks import Attention, Routing, install
+from .text import clip_tokens
 
 if TYPE_CHECKING:
     from comfy.model_patcher import ModelPatcher
@@ -36,6 +42,7 @@ if TYPE_CHECKING:
 
     from kling_core.elements.element import Cast
     from kling_core.plan.plan import Plan
+    from kling_core.prompts.prompt import Prompt
     from kling_core.sound.speech import SpokenLine
 
 POSITIVE, NEGATIVE = 0, 1
@@ -109,6 +116,7 @@ class ComfyBackbone(ABC):
         self.connected, self.options = connected, options
         self.defaults = Settings(steps=options.steps)
         self._encoded: dict[str, Any] = {}
+        self._measured: MeasuredStep | None = None
 
     @classmethod
     @abstractmethod
@@ -171,6 +179,32 @@ class ComfyBackbone(ABC):
     def decode_audio(self, latents: Latents, plan: Plan) -> np.ndarray: ...
 
     @property
+    @abstractmethod
+    def reference_limits(self) -> ReferenceLimits: ...
+
+    @property
+    @abstractmethod
+    def shape(self) -> ModelShape: ...
+
+    @abstractmethod
+    def prompt(self, plan: Plan, cast: Cast, references: References) -> Prompt:
+        """The words that the model is told."""
+
+    def references(self, plan: Plan, cast: Cast) -> References:
+        """What of the cast the model is shown and played."""
+        return choose(plan, cast, self.reference_limits)
+
+    def forecast(self, plan: Plan, cast: Cast) -> str:
+        """What sampling will take, before anything runs. Time is told once anything was sampled."""
+        references, model = self.references(plan, cast), self.connected.model
+        text = len(clip_tokens(self.tokenize(self.prompt(plan, cast, references).text)))
+        free = comfy.model_management.get_free_memory(model.load_device)
+        return forecast_text(forecast(
+            plan, references, self.reference_limits, self.shape, weights=model.model_size(), memory_free=free,
+            text_tokens=text, measured=self._measured, steps=self.defaults.steps,
+        ))  # fmt: skip
+
+    @property
     def weights(self) -> str:
         """Of the model's sizes and of what was patched into it: weights of gigabytes are not read for a name."""
         model = self.connected.model
@@ -207,8 +241,10 @@ class ComfyBackbone(ABC):
         if keep is not None:
             latent, mask = self._with_kept(latent, mask, keep)
         callback = _Callback(self, conditioning.plan, settings.steps, progress)
-        noise = comfy.sample.prepare_noise(latent, seed)
+        noise, started = comfy.sample.prepare_noise(latent, seed), time.perf_counter()
         samples = self._denoise(conditioning, noise, latent, mask, seed, settings, callback)
+        seconds = (time.perf_counter() - started) / settings.steps
+        self._measured = MeasuredStep(conditioning.layouts[POSITIVE].tokens, seconds)
         samples = samples.to(comfy.model_management.intermediate_device(), torch.float32)
         found = self.from_host(samples)
         return found if keep is None else _pinned(found, keep)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import comfy.model_base
@@ -12,7 +13,10 @@ import torch
 from kling_core.attention.film_tokens import add_text, add_video
 from kling_core.attention.layout import Layout, LayoutBuilder
 from kling_core.backbone import Latents, Limits, Settings
-from kling_core.plan.grid import Grid, Lattice
+from kling_core.plan.forecast import ModelShape
+from kling_core.plan.grid import WAN_LATTICE, Grid
+from kling_core.plan.reference_limits import WAN, ReferenceLimits
+from kling_core.plan.references import References
 from kling_core.prompts.wan import compile_captions
 from kling_core.sound.ambience import film_ambience
 
@@ -26,7 +30,7 @@ if TYPE_CHECKING:
     from kling_core.elements.element import Cast
     from kling_core.errors import ProblemList
     from kling_core.plan.plan import Plan
-    from kling_core.prompts.prompt import PromptSpan
+    from kling_core.prompts.prompt import Prompt, PromptSpan
     from kling_core.sound.speech import SpokenLine
 
 _AUDIO_RATE = 24000  # of the sound that AudioSync adds
@@ -38,7 +42,7 @@ _BOUNDARY = {"text to video": 0.875, "image to video": 0.9}
 class Wan(ComfyBackbone):
     name = "Wan"
     licence = "Apache-2.0"
-    lattice = Lattice((4,), lead=(1,))
+    lattice = WAN_LATTICE
     attentions = (Attention.of("video", "video"), Attention.of("video", "text"))
     speaks = False
     short_edge, size_step = 480, 16
@@ -61,6 +65,15 @@ class Wan(ComfyBackbone):
             problems.add("model", what, "Load Wan 2.2 image-to-video weights.")
 
     @property
+    def reference_limits(self) -> ReferenceLimits:
+        return replace(WAN, stride=self._stride * _PATCH, fps=float(self.grid.fps))
+
+    @property
+    def shape(self) -> ModelShape:
+        net = self._diffusion_model
+        return ModelShape(self.layers, net.dim, net.num_heads, net.dim // net.num_heads)
+
+    @property
     def grid(self) -> Grid:
         return Grid(
             fps=24 if self._stride == 16 else 16, lattice=self.lattice, spatial_stride=self._stride * _PATCH,
@@ -77,7 +90,7 @@ class Wan(ComfyBackbone):
         last_frame: np.ndarray | None = None,
     ) -> Conditioned:
         self._require_pictures_where_taken(first_frame, last_frame)
-        prompt = compile_captions(plan, cast)
+        prompt = self.prompt(plan, cast, References())
         positive, negative = self.encode_text(prompt.text), self.encode_text(prompt.negative)
         spans = token_spans(prompt, lambda text: clip_tokens(self.tokenize(text)))
         layouts = {
@@ -88,6 +101,9 @@ class Wan(ComfyBackbone):
             told = self._ends(plan, first_frame, last_frame)
             positive, negative = (node_helpers.conditioning_set_values(each, told) for each in (positive, negative))
         return Conditioned(plan, positive, negative, layouts, self.empty_latent(plan), notes=prompt.notes)
+
+    def prompt(self, plan: Plan, cast: Cast, references: References) -> Prompt:
+        return compile_captions(plan, cast)
 
     def empty_latent(self, plan: Plan) -> torch.Tensor:
         width, height = plan.size

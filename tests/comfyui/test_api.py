@@ -35,7 +35,7 @@ def node_id(nodes: dict, kind: str) -> str:
 def test_the_pack_imports_fast_and_all_nodes_are_there(server):
     assert server.import_seconds <= IMPORT_SECONDS
     known = server.get("/object_info")
-    assert sum(name.startswith("KlingCore") for name in known) == 9
+    assert sum(name.startswith("KlingCore") for name in known) == 11
 
 
 def test_help_pages_and_workflows_are_served(server):

@@ -133,7 +133,7 @@ def modules(host: Host) -> dict[str, types.ModuleType]:
         ComfyNode=ComfyNode, NodeOutput=NodeOutput, Schema=Schema, Custom=_type,
         Image=_type("IMAGE"), Audio=_type("AUDIO"), Latent=_type("LATENT"), String=_type("STRING"),
         Int=_type("INT"), Float=_type("FLOAT"), Boolean=_type("BOOLEAN"), Combo=_type("COMBO"),
-        Autogrow=_type("COMFY_AUTOGROW_V3"),
+        Autogrow=_type("COMFY_AUTOGROW_V3"), Model=_type("MODEL"), Clip=_type("CLIP"), Vae=_type("VAE"),
     )
     io.Autogrow.TemplatePrefix = TemplatePrefix
     contents = {
@@ -146,6 +146,7 @@ def modules(host: Host) -> dict[str, types.ModuleType]:
             "get_torch_device": lambda: torch.device("cpu"),
             "throw_exception_if_processing_interrupted": stop_if_interrupted,
         },
+        "comfy.samplers": {"KSampler": types.SimpleNamespace(SAMPLERS=["euler"], SCHEDULERS=["simple"])},
         "comfy.nested_tensor": {"NestedTensor": NestedTensor},
         "comfy.utils": {"ProgressBar": _progress_bar(host)},
     }

@@ -40,6 +40,13 @@ def test_the_sampler_passes_on_what_its_widgets_say(sample, backbone, cast):
     assert backbone.asked["cast"] is cast and backbone.asked["keep"] is None
 
 
+def test_the_forecast_is_the_backbones_and_comes_with_the_plan(run, backbone):
+    storyboard = run("ShotSequence", script="Shot 1 (4s, wide): A tree on the beach.").args[0]
+    told, plan = run("Forecast", backbone=backbone, storyboard=storyboard).args
+    assert told.endswith("frames") and "Shot 1" in plan
+    assert backbone.asked == {}
+
+
 def test_no_steps_are_as_many_as_the_backbone_is_made_for(sample, backbone, host):
     sample(steps=0)
     assert backbone.asked["settings"].steps == backbone.defaults.steps

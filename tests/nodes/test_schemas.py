@@ -9,8 +9,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 NAMES = (
-    "ElementBuilder", "LoadElement", "BindSubject", "ShotSequence", "LoadBackbone", "VideoSampler", "AudioSync",
-    "VAEDecode3D", "ContinuityReport",
+    "ElementBuilder", "LoadElement", "BindSubject", "ShotSequence", "LoadBackbone", "Backbone", "Forecast",
+    "VideoSampler", "AudioSync", "VAEDecode3D", "ContinuityReport",
 )
 LANGUAGES = ("zh", "ja", "ko", "es")
 

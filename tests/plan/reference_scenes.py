@@ -6,13 +6,13 @@ import numpy as np
 
 from kling_core.backbone import Limits
 from kling_core.elements.element import Binding, Cast, Clip, Element, Voice
-from kling_core.plan.grid import Grid
+from kling_core.plan.grid import H3_LATTICE, Grid
 from kling_core.plan.resolve import plan as resolve
 from kling_core.sound.murmur import murmur
 from kling_core.storyboard.storyboard import Storyboard
 
 GRID = Grid(
-    fps=24, frames_per_latent=17, spatial_stride=32, sizes={"16:9": (1344, 768), "1:1": (768, 768)}, audio_rate=32000
+    fps=24, lattice=H3_LATTICE, spatial_stride=32, sizes={"16:9": (1344, 768), "1:1": (768, 768)}, audio_rate=32000
 )
 LIMITS = Limits(shots=6, seconds=(3.0, 15.0), elements=12, views_per_element=4, subjects_per_shot=12)
 VIEWS = ("front", "side", "back", "detail")

@@ -31,11 +31,11 @@ def enough(found):
 def test_tokens_are_those_of_the_model():
     fifteen = planned(PEOPLE, shot("mira", seconds=15.0))
     found = made(NOTHING, fifteen, text_tokens=900)
-    assert fifteen.frames == 357
+    assert fifteen.frames == 362
     assert found.tokens == {"text": 900, "references": 0, "audio": 2 * 603, "video": 107 * 1008}
     assert made().tokens["references"] == CHOSEN.tokens == sum(item.tokens for item in CHOSEN.items) > 0
     assert made(NOTHING, fifteen, limits=WAN).tokens["audio"] == 0
-    assert made(NOTHING, fifteen, limits=LTX).tokens["video"] == 46 * 1008
+    assert made(NOTHING, fifteen, limits=LTX).tokens["video"] == 47 * 1008
 
 
 def test_memory_follows_what_users_saw_on_24_gigabytes():
@@ -70,7 +70,7 @@ def test_remedies_come_in_order_of_effect_and_each_says_if_it_is_enough():
     saved = [change.tokens for change in found.changes]
     assert saved == sorted(saved, reverse=True) and all(0 < change.time < 1 for change in found.changes)
     told = "\n".join(change.what for change in found.changes)
-    for expected in ("9.9 s long instead of", "1024 x 576 instead of 1344 x 768", "the clip of @mira",
+    for expected in ("10.1 s long instead of", "1024 x 576 instead of 1344 x 768", "the clip of @mira",
                      "the picture of @leo (front)", "the voice of @leo"):
         assert expected in told
     assert enough(found) and "the voice of @leo" not in "".join(enough(found))

@@ -4,12 +4,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from kling_core.plan.grid import Grid, Lattice
+from kling_core.plan.grid import H3_LATTICE, LTX_LATTICE, WAN_LATTICE, Grid, Lattice
 
-LATTICES = {
-    "embedded": Lattice((4,)), "wan": Lattice((4,), lead=(1,)), "ltx": Lattice((8,), lead=(1,)),
-    "h3": Lattice((1, 4, 4, 4, 4), tail=2),
-}  # fmt: skip
+LATTICES = {"embedded": Lattice((4,)), "wan": WAN_LATTICE, "ltx": LTX_LATTICE, "h3": H3_LATTICE}
 
 grids = st.builds(
     Grid, fps=st.sampled_from([12, 15, 16, 24, 25, 50]), lattice=st.sampled_from(list(LATTICES.values())),
@@ -94,3 +91,12 @@ def test_times_on_the_grid_stay():
     grid = Grid(12, Lattice((4,)), 8, {"16:9": (128, 72)}, 24000)
     assert grid.snap_cuts([3.0, 1.0, 11.0]) == ([0, 36, 48, 180], [])
     assert grid.tokens_per_latent("16:9") == (9, 16) and grid.latent_seconds == pytest.approx(1 / 3)
+
+
+@pytest.mark.parametrize("name", LATTICES)
+def test_films_fit_and_cover_any_length(name):
+    lattice = LATTICES[name]
+    ends = [lattice.end(periods) for periods in range(12)]
+    for frames in range(1, ends[-1]):
+        assert lattice.fitting(frames) == max((end for end in ends if end <= frames), default=0)
+        assert lattice.covering(frames) == min(end for end in ends if end >= frames)

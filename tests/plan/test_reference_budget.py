@@ -172,7 +172,7 @@ def test_of_a_clip_the_part_that_shows_most_is_taken():
 
 def test_four_clips_are_one_too_many():
     people = cast(*(element(name, ("front",), clip=clip(seed=at, sound=False)) for at, name in enumerate("abcd")))
-    chosen = choose(planned(people, shot("a"), shot("b", "c", "d")), people, H3)
+    chosen = choose(planned(people, shot("a", seconds=6.0), shot("b", "c", "d")), people, H3)
     check(chosen, H3)
     assert [item.element for item in kinds(chosen, "video")] == ["a", "b", "c"]
     assert "3 clips" in left(chosen, "@d, clip")

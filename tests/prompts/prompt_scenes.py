@@ -6,7 +6,7 @@ import numpy as np
 
 from kling_core.backbone import Limits
 from kling_core.elements.element import Binding, Cast, Element, Voice
-from kling_core.plan.grid import Grid, Lattice
+from kling_core.plan.grid import H3_LATTICE, Grid
 from kling_core.plan.references import Reference, References
 from kling_core.plan.resolve import plan
 from kling_core.storyboard.script import parse_script
@@ -18,7 +18,7 @@ LIMITS = Limits(shots=6, seconds=(3.0, 15.0), elements=7, views_per_element=4, s
 def grid():
     """24 frames a second, cuts at every 17th frame."""
     return Grid(
-        fps=24, lattice=Lattice((17,)), spatial_stride=32,
+        fps=24, lattice=H3_LATTICE, spatial_stride=32,
         sizes={"16:9": (1344, 768), "9:16": (768, 1344), "1:1": (1024, 1024)}, audio_rate=32000,
     )
 

@@ -82,16 +82,16 @@ def test_a_scene_of_the_cast_takes_the_place_of_the_plans_place_in_all_its_shots
         (True, False, "For the target video, at 0.00 seconds into the target video, <Picture 1> (from [Shot 1]) is "
                       "fully referenced.\n\nintegrated"),
         (False, True, "How the reference pictures align with the target video — <Picture 1> (from [Shot 3]) aligns "
-                      "with the 12.04-second mark of the target video.\n\nintegrated"),
+                      "with the 12.25-second mark of the target video.\n\nintegrated"),
         (True, True, "How the reference pictures align with the target video — Picture 1 (from Shot 1) aligns with the "
-                     "0.00-second mark of the target video; Picture 2 (from Shot 3) aligns with the 12.04-second mark "
+                     "0.00-second mark of the target video; Picture 2 (from Shot 3) aligns with the 12.25-second mark "
                      "of the target video.\n\nintegrated"),
         (False, False, "integrated"),
     ],
 )
 def test_given_frames_are_aligned_in_the_first_line(first, last, opening):
     plan, people, _ = scene("park")
-    assert plan.seconds == pytest.approx(12.04, abs=0.005)
+    assert plan.seconds == pytest.approx(12.25, abs=0.005)
     prompt = compile_base(plan, people, first_frame=first, last_frame=last)
     assert prompt.text.startswith(opening)
     assert prompt.text[prompt.spans[0].start:].startswith("A wide shot of Mira")

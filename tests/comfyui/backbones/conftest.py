@@ -45,3 +45,10 @@ def backbones(comfyui):
     sys.modules[PACK] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(sys.modules[PACK])
     return importlib.import_module(f"{PACK}.nodes.backbones")
+
+
+@pytest.fixture(scope="session")
+def cast():
+    from kling_core.demo import demo_cast
+
+    return demo_cast()

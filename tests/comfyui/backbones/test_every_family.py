@@ -36,13 +36,6 @@ def family(request):
     return FAMILIES[request.param]
 
 
-@pytest.fixture(scope="session")
-def cast():
-    from kling_core.demo import demo_cast
-
-    return demo_cast()
-
-
 def planned(backbone: Any, cast: Cast, script: str = SCRIPT):
     return resolve(parse_script(script, cast.names), cast, backbone.grid, backbone.limits)
 
@@ -232,6 +225,16 @@ def test_the_film_has_every_frame_of_the_plan(family, cast):
     assert [portion.shape for portion in film] == [(shot.frames, height, width, 3) for shot in plan.shots]
     sound = backbone.decode_audio(backbone.empty(plan), plan)
     assert sound.shape == (2, round(plan.seconds * plan.grid.audio_rate))
+
+
+def test_the_forecast_counts_the_films_tokens_and_tells_time_once_a_step_was_measured(family, cast):
+    backbone = family.backbone()
+    plan = planned(backbone, cast)
+    before = backbone.forecast(plan, cast)
+    rows, columns = plan.grid.tokens_per_latent(plan.aspect)
+    assert f"{backbone.lattice.latents(plan.frames) * rows * columns:,} video" in before
+    sampled(backbone, plan, cast)
+    assert len(backbone.forecast(plan, cast)) > len(before)
 
 
 def test_a_wrong_vae_is_told_before_anything_runs(family):
