@@ -24,11 +24,12 @@ from comfy.nested_tensor import NestedTensor
 from kling_core.attention.film_tokens import add_audio, add_text, add_video
 from kling_core.attention.layout import REFERENCE, VIDEO, Layout, LayoutBuilder
 from kling_core.backbone import Keep, Latents, Limits, Settings
-from kling_core.plan.grid import Grid, Lattice
+from kling_core.plan.forecast import ModelShape
+from kling_core.plan.grid import LTX_LATTICE, Grid
 from kling_core.plan.prepared import prepared_sound
-from kling_core.plan.reference_budget import choose
 from kling_core.plan.reference_limits import LTX as NO_REFERENCES
-from kling_core.plan.reference_limits import LTX_VOICE
+from kling_core.plan.reference_limits import LTX_VOICE, ReferenceLimits
+from kling_core.plan.references import References
 from kling_core.prompts.ltx import compile_prose
 
 from . import OWN_SCHEDULER
@@ -64,7 +65,7 @@ class LTX(ComfyBackbone):
     name = "LTX-2.x"
     licence = "LTX-2.x Community License"
     notice = "Entities with an annual revenue of 10 million US dollars or more need a paid licence for commercial use."
-    lattice = Lattice((8,), lead=(1,))
+    lattice = LTX_LATTICE
     # The reference sound lies before the film's own. The last four are those of the pass without it, which guidance
     # towards it compares with.
     attentions = (
@@ -106,6 +107,16 @@ class LTX(ComfyBackbone):
             problems.add("audio_vae", f"is none of {self.name}", f"Load the audio VAE of {self.name}.")
 
     @property
+    def reference_limits(self) -> ReferenceLimits:
+        return LTX_VOICE if self.options.id_lora else NO_REFERENCES
+
+    @property
+    def shape(self) -> ModelShape:
+        """Of the stream of pictures, in which nearly all tokens are."""
+        net = self._diffusion_model
+        return ModelShape(self.layers, net.inner_dim, net.num_attention_heads, net.attention_head_dim)
+
+    @property
     def grid(self) -> Grid:
         return Grid(
             fps=24, lattice=self.lattice, spatial_stride=_STRIDE, sizes=self.sizes(),
@@ -121,11 +132,11 @@ class LTX(ComfyBackbone):
         first_frame: np.ndarray | None = None,
         last_frame: np.ndarray | None = None,
     ) -> Conditioned:
-        prompt = compile_prose(plan, cast)
+        references = self.references(plan, cast)
+        prompt = self.prompt(plan, cast, references)
         positive, negative = self.encode_text(prompt.text), self.encode_text(prompt.negative)
         spans, rows = self._spans(prompt, positive), (self._rows(positive), self._rows(negative))
         positive, negative = nodes_lt.LTXVConditioning.execute(positive, negative, plan.grid.fps).args
-        references = choose(plan, cast, LTX_VOICE if self.options.id_lora else NO_REFERENCES)
         model, owner = None, None
         if references.items:
             owner = references.items[0].element
@@ -141,6 +152,9 @@ class LTX(ComfyBackbone):
         notes = (*prompt.notes, *references.left_out)
         mask = latent.get("noise_mask")
         return Conditioned(plan, positive, negative, layouts, latent["samples"], mask, notes, model)
+
+    def prompt(self, plan: Plan, cast: Cast, references: References) -> Prompt:
+        return compile_prose(plan, cast)
 
     def empty_latent(self, plan: Plan) -> NestedTensor:
         return self._with_sound(plan, self._no_pictures(plan))["samples"]

@@ -26,14 +26,7 @@ SCRIPT = """Place: park
 Shot 1 (1.5s, medium): @mira waves. Mira says, "Look."
 Shot 2 (1.5s, wide): @leo nods. Leo says, "Yes."
 """
-OPEN, ROUTED = Policy.open(), Policy(shots=ShotRule(mode="sparse"))
-
-
-@pytest.fixture(scope="session")
-def cast():
-    from kling_core.demo import demo_cast
-
-    return demo_cast()
+ROUTED = Policy(shots=ShotRule(mode="sparse"))
 
 
 def backbone(config=LTX, **options):
@@ -382,7 +375,7 @@ def test_a_voice_is_given_only_where_the_id_lora_is_said_to_be_loaded(cast):
 
 def test_who_speaks_unseen_still_has_their_voice(cast):
     made = backbone(id_lora=True)
-    script = 'Shot 1 (1.5s, wide): @leo waves. Mira says, "Look at this tree, there."\nShot 2 (1.5s): @leo nods.'
+    script = 'Shot 1 (1.5s, wide): @leo waves. Mira (off screen): "Look at this tree."\nShot 2 (1.5s): @leo nods.'
     plan = planned(made, cast, script)
     layout = made.condition(plan, cast).layouts[0]
     assert "mira" not in plan.shots[0].subjects and layout.select(REFERENCE)[0].owner == "mira"
