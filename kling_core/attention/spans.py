@@ -167,6 +167,7 @@ class _Gathers:
     inverse: torch.Tensor | None
 
     @classmethod
+    @torch.compiler.disable  # made once: nothing to gain, and numpy's shapes would be traced anew for every group
     def of(cls, table: SpanTable, device: torch.device, dtype: torch.dtype) -> _Gathers:
         sharing: dict[tuple[tuple[int, int], ...], list[Group]] = defaultdict(list)
         for group in table.groups:
