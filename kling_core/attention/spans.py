@@ -300,7 +300,7 @@ def _masked_part(mask: torch.Tensor | None, axis: int, tokens: _Tokens) -> torch
 
 
 def _added(mask: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
-    """Any mask as what is added to the logits, [.., .., queries or 1, keys]."""
+    """Any mask as what is added to the logits, [.., .., queries or 1, keys or 1]."""
     mask = mask.reshape((1,) * (4 - mask.dim()) + tuple(mask.shape))
     if mask.dtype == torch.bool:
         return torch.zeros_like(mask, dtype=q.dtype).masked_fill_(~mask, -torch.inf)
