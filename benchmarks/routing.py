@@ -10,8 +10,8 @@ has them, 107 latents of 24 x 42. `--full` takes that and all 56 heads, which wa
 The ways of routing take turns, and each is compared with the stock attention of its own turn, so that whatever else the
 machine does meets all of them; medians, and the shortest and longest. On a CPU these are seconds of processor time,
 which count no waiting for others. `limit` is the share of query-key pairs that is computed at all: no routing can take
-less than that share of stock. It comes near where groups have a thousand queries or more: torch's CPU kernel takes up
-to a third longer over the same pairs in smaller ones.
+less than that share of stock. On a CPU small groups stay further from it: with fewer than 768 queries torch's kernel
+takes about a third longer over the same pairs.
 """
 
 from __future__ import annotations
