@@ -2,6 +2,7 @@ import comfy.samplers
 from comfy_api.latest import io
 
 from . import sockets
+from .backbones import OWN_SCHEDULER
 
 ROUTINGS = {
     "assist": "Text of a shot for that shot, references for the shots they are cast in, voices softly.",
@@ -36,7 +37,7 @@ class Backbone(io.ComfyNode):
                     "low_noise", optional=True, tooltip="The second expert of Wan 2.2: model is the high-noise one."
                 ),
                 io.Combo.Input("sampler", options=list(comfy.samplers.KSampler.SAMPLERS), default="euler"),
-                io.Combo.Input("scheduler", options=list(comfy.samplers.KSampler.SCHEDULERS), default="simple"),
+                io.Combo.Input("scheduler", options=[OWN_SCHEDULER, *comfy.samplers.KSampler.SCHEDULERS]),
                 io.Int.Input("steps", default=20, min=1, max=100, tooltip="Of a VideoSampler whose own steps are 0."),
                 io.Float.Input("cfg", default=1.0, min=1.0, max=30.0, step=0.1, tooltip="1 = no negative branch."),
                 io.Int.Input(
@@ -56,6 +57,10 @@ class Backbone(io.ComfyNode):
                     tooltip="Of MiniMax H3, whose files look alike. "
                     + " ".join(f"{name}: {what}" for name, what in CHECKPOINTS.items()),
                 ),
+                io.Boolean.Input(
+                    "id_lora", default=False, optional=True,
+                    tooltip="LTX: an ID-LoRA is loaded. Whoever speaks most gets the voice of their element.",
+                ),
             ],
             outputs=[
                 sockets.Backbone.Output("backbone", display_name="BACKBONE"),
@@ -66,7 +71,7 @@ class Backbone(io.ComfyNode):
     @classmethod
     def execute(
         cls, model, clip, vae, sampler: str, scheduler: str, steps: int, cfg: float, short_edge: int, routing: str,
-        shots: str, audio_vae=None, low_noise=None, checkpoint: str = "auto",
+        shots: str, audio_vae=None, low_noise=None, checkpoint: str = "auto", id_lora: bool = False,
     ) -> io.NodeOutput:
         from .backbones import backbone_of
         from .backbones.comfy_backbone import Connected, Options
@@ -74,6 +79,6 @@ class Backbone(io.ComfyNode):
 
         backbone = backbone_of(
             Connected(model, clip, vae, audio_vae, low_noise),
-            Options(sampler, scheduler, cfg, steps, short_edge, policy(routing, shots), checkpoint),
+            Options(sampler, scheduler, cfg, steps, short_edge, policy(routing, shots), checkpoint, id_lora),
         )
         return io.NodeOutput(backbone, backbone.found)

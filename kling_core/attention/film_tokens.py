@@ -90,12 +90,14 @@ def _add_latent(
     builder: LayoutBuilder, owners: np.ndarray, seconds: tuple[float, float], **traits: object
 ) -> None:
     rows, columns = owners.shape
-    at = 0
-    for owner, run in groupby(owners.ravel()):
-        cells = np.arange(at, at + len(list(run)))
-        at += len(cells)
-        positions = np.stack([np.full(len(cells), sum(seconds) / 2), cells // columns, cells % columns], -1)
-        builder.add(VIDEO, torch.from_numpy(positions).float(), owner=owner, seconds=seconds, **traits)
+    cells = np.arange(rows * columns)
+    positions = np.stack([np.full(len(cells), sum(seconds) / 2), cells // columns, cells % columns], -1)
+    cell_owners = owners.ravel()
+    edges = [0, *(np.flatnonzero(cell_owners[1:] != cell_owners[:-1]) + 1).tolist(), len(cells)]
+    # One tensor a latent in slices: thousands of small ones would take longer to make than all the rest.
+    latent = torch.from_numpy(positions).float()
+    for start, stop in zip(edges, edges[1:]):
+        builder.add(VIDEO, latent[start:stop], owner=cell_owners[start], seconds=seconds, **traits)
 
 
 def _text_positions(start: int, stop: int) -> torch.Tensor:

@@ -76,6 +76,11 @@ class Layout:
         return sum(self._counts.get(kind, 0) for kind in kinds)
 
     @cached_property
+    def kinds(self) -> frozenset[str]:
+        """Those that it has tokens of."""
+        return frozenset(kind for kind, tokens in self._counts.items() if tokens)
+
+    @cached_property
     def _counts(self) -> dict[str, int]:
         counts: dict[str, int] = defaultdict(int)
         for segment in self.segments:

@@ -32,6 +32,7 @@ from kling_core.plan.reference_budget import choose
 from kling_core.plan.reference_limits import ReferenceLimits
 from kling_core.plan.references import References
 
+from . import OWN_SCHEDULER
 from .hooks import Attention, Routing, install
 from .text import clip_tokens
 
@@ -61,9 +62,13 @@ class Connected:
 
 @dataclass(frozen=True)
 class Options:
-    """How to sample and to route. sampler, scheduler: ComfyUI's names. cfg: 1 = no negative branch. short_edge: of the
-    picture in pixels, 0 = the family's own. checkpoint: what MiniMax H3's weights take, which no file of theirs tells:
-    "references" (Ref2VA), "frames" (FL2VA, first and last), or "auto", whatever the scene has."""
+    """How to sample and to route.
+
+    sampler, scheduler: ComfyUI's names, or OWN_SCHEDULER. cfg: 1 = no negative branch. short_edge: of the picture in
+    pixels, 0 = the family's own. checkpoint: what MiniMax H3's weights take, which no file of theirs tells:
+    "references" (Ref2VA), "frames" (FL2VA, first and last), or "auto", whatever the scene has. id_lora: whether LTX has
+    its LoRA for voices.
+    """
 
     sampler: str = "euler"
     scheduler: str = "simple"
@@ -72,6 +77,7 @@ class Options:
     short_edge: int = 0
     policy: Policy = Policy.open()
     checkpoint: str = "auto"
+    id_lora: bool = False
 
 
 @dataclass(frozen=True)
@@ -81,6 +87,7 @@ class Conditioned:
     positive, negative: ComfyUI's CONDITIONING. layouts: of the tokens under each, by POSITIVE and NEGATIVE, where it is
     known; others are not routed. latent: what sampling starts from, a tensor [1, C, T, H, W] or a nested one with
     sound. mask: 1 where it is made anew, of the same kind, or None for all of it. notes: what the user should know.
+    model: the MODEL with what this scene adds to it, None for the connected one.
     """
 
     plan: Plan
@@ -90,6 +97,7 @@ class Conditioned:
     latent: Any
     mask: Any = None
     notes: tuple[str, ...] = ()
+    model: ModelPatcher | None = None
 
 
 class ComfyBackbone(ABC):
@@ -256,9 +264,8 @@ class ComfyBackbone(ABC):
         self, conditioning: Conditioned, noise: Any, latent: Any, mask: Any, seed: int, settings: Settings,
         callback: Any,
     ) -> Any:  # fmt: skip
-        return self._run(
-            self.connected.model, conditioning, noise, latent, mask, seed, self.schedule(settings.steps), callback
-        )
+        model, sigmas = conditioning.model or self.connected.model, self.schedule(settings.steps)
+        return self._run(model, conditioning, noise, latent, mask, seed, sigmas, callback)
 
     def _run(
         self, model: ModelPatcher, conditioning: Conditioned, noise: Any, latent: Any, mask: Any, seed: int,
@@ -281,7 +288,8 @@ class ComfyBackbone(ABC):
     def schedule(self, steps: int) -> torch.Tensor:
         """The noise levels of all steps, as ComfyUI's KSampler has them."""
         device, options = self.connected.model.load_device, self.options
-        stock = comfy.samplers.KSampler(self.connected.model, steps, device, options.sampler, options.scheduler, 1.0)
+        scheduler = "simple" if options.scheduler == OWN_SCHEDULER else options.scheduler
+        stock = comfy.samplers.KSampler(self.connected.model, steps, device, options.sampler, scheduler, 1.0)
         return stock.sigmas
 
     def empty(self, plan: Plan) -> Latents:
@@ -331,12 +339,15 @@ class ComfyBackbone(ABC):
         *,
         memory_budget: int | None = None,
     ) -> Iterator[np.ndarray]:
-        video = latents.video.transpose(0, 1)[None]
-        frames = self.connected.vae.decode(video)
+        frames = self._decoded(latents.video.transpose(0, 1)[None], memory_budget)
         frames = frames.reshape(-1, *frames.shape[-3:])
         for shot in plan.shots:
             portion = frames[shot.start : shot.stop].float()
             yield (portion.clamp(0, 1) * 255).round().byte().cpu().numpy()
+
+    def _decoded(self, video: torch.Tensor, memory_budget: int | None) -> torch.Tensor:
+        """[1, C, T, H, W] as pixels in [0, 1]."""
+        return self.connected.vae.decode(video)
 
     def preview(self, video: torch.Tensor, plan: Plan) -> torch.Tensor | None:
         """The first latent of every shot in rough colours, [shots, H, W, 3] in [0, 1]; None where nobody knows them.

@@ -30,15 +30,22 @@ _ARGUMENTS = ("q", "k", "v", "heads", "mask", "attn_precision", "skip_reshape", 
 
 @dataclass(frozen=True)
 class Attention:
-    """One attention of a block: the kinds of tokens that look, and those they look at, as in `routing.route`."""
+    """One attention of a block: the kinds of tokens that look, and those they look at, as in `routing.route`.
+
+    skipped: options of the model, each with the value at which a block leaves this attention out.
+    """
 
     queries: frozenset[str]
     keys: frozenset[str]
+    skipped: tuple[tuple[str, bool], ...] = ()
 
     @classmethod
-    def of(cls, queries: str, keys: str) -> Attention:
+    def of(cls, queries: str, keys: str, *skipped: tuple[str, bool]) -> Attention:
         """Kinds as words: Attention.of("video reference", "video reference")."""
-        return cls(frozenset(queries.split()), frozenset(keys.split()))
+        return cls(frozenset(queries.split()), frozenset(keys.split()), skipped)
+
+    def is_called(self, options: Mapping[str, Any]) -> bool:
+        return all(options.get(name, not value) != value for name, value in self.skipped)
 
 
 @dataclass(frozen=True)
@@ -115,17 +122,19 @@ def _tables(
         if layout is None or not routing.fits(layout, options):
             tables.append(None)
             continue
-        found = [
-            attention for attention in routing.attentions
+        # What differs only in kinds that this layout lacks is one and the same attention.
+        found = list(dict.fromkeys(
+            (attention.queries & layout.kinds, attention.keys & layout.kinds) for attention in routing.attentions
             if (layout.count(attention.queries), layout.count(attention.keys)) == lengths
-        ]
+            and attention.is_called(options)
+        ))  # fmt: skip
         # Where two attentions are of one size, their order in the block tells them apart.
         if block.seen[lengths] >= len(found):
             tables.append(None)
             continue
-        attention = found[block.seen[lengths]]
+        queries, keys = found[block.seen[lengths]]
         tables.append(route(
-            layout, routing.policy, queries=attention.queries, keys=attention.keys,
+            layout, routing.policy, queries=queries, keys=keys,
             layer=block.index, layers=routing.layers, step=step, steps=steps,
         ))  # fmt: skip
     return tables

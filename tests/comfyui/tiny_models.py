@@ -12,6 +12,37 @@ import torch
 
 WAN = {"dim": 24, "ffn_dim": 32, "freq_dim": 16, "num_heads": 2, "num_layers": 3, "text_dim": 8, "out_dim": 16}
 
+LTX = {
+    "num_attention_heads": 2, "attention_head_dim": 12, "audio_num_attention_heads": 2, "audio_attention_head_dim": 8,
+    "cross_attention_dim": 24, "audio_cross_attention_dim": 16, "caption_channels": 8, "num_layers": 2,
+    "connector_attention_head_dim": 4, "connector_num_attention_heads": 2, "connector_num_layers": 1,
+    "rope_type": "split", "use_middle_indices_grid": True,
+}  # fmt: skip
+LTX_2_3 = LTX | {
+    "cross_attention_adaln": True, "apply_gated_attention": True, "connector_apply_gated_attention": True,
+    "caption_proj_before_connector": True, "caption_projection_first_linear": False,
+    "connector_attention_head_dim": 12, "audio_connector_attention_head_dim": 8,
+}  # fmt: skip
+LTX_2_5 = LTX_2_3 | {"use_keyframes_abs_pos_embedding": True, "ff_bias": False}
+_LTX_CODEC = {
+    "audio_vae": {"model": {"params": {"sampling_rate": 16000, "ddconfig": {
+        "double_z": True, "mel_bins": 64, "z_channels": 8, "resolution": 256, "downsample_time": False,
+        "in_channels": 2, "out_ch": 2, "ch": 8, "ch_mult": [1, 1, 1], "num_res_blocks": 1, "attn_resolutions": [],
+        "dropout": 0.0, "mid_block_add_attention": False, "norm_type": "pixel", "causality_axis": "height",
+    }}}},
+    "vocoder": {
+        "upsample_rates": [6, 5, 2, 2, 2], "upsample_initial_channel": 32, "resblock_kernel_sizes": [3],
+        "resblock_dilation_sizes": [[1, 3, 5]], "stereo": True, "resblock": "1",
+    },
+}  # fmt: skip
+_LTX_VIDEO = {
+    "dims": 3, "latent_channels": 128, "norm_layer": "pixel_norm", "patch_size": 4, "latent_log_var": "uniform",
+    "encoder_base_channels": 8, "decoder_base_channels": 8, "causal_decoder": False, "timestep_conditioning": False,
+    "spatial_padding_mode": "reflect",
+    "encoder_blocks": [["compress_all", {}]] * 3 + [["res_x", {"num_layers": 1}]],
+    "decoder_blocks": [["compress_all", {"multiplier": 2}]] * 3 + [["res_x", {"num_layers": 1}]],
+}  # fmt: skip
+
 
 def wan(seed: int = 0, pictures: bool = False):
     """A MODEL of Wan text-to-video, or with `pictures` of Wan 2.2 image-to-video."""
@@ -23,6 +54,35 @@ def wan(seed: int = 0, pictures: bool = False):
     net = comfy.ldm.wan.model.WanModel(**config, operations=comfy.ops.disable_weight_init)
     metadata = {"config": json.dumps({"transformer": config | {"image_model": "wan2.1"}})}
     return comfy.sd.load_diffusion_model_state_dict(random_weights(net, seed), metadata=metadata)
+
+
+def ltx(seed: int = 0, config: dict = LTX):
+    """A MODEL of LTX-2 with sound, or by its config of one of those after it."""
+    import comfy.ldm.lightricks.av_model
+    import comfy.ops
+    import comfy.sd
+
+    net = comfy.ldm.lightricks.av_model.LTXAVModel(**config, operations=comfy.ops.disable_weight_init)
+    metadata = {"config": json.dumps({"transformer": config | {"image_model": "ltxav"}})}
+    return comfy.sd.load_diffusion_model_state_dict(random_weights(net, seed), metadata=metadata)
+
+
+def ltx_audio_vae(seed: int = 0):
+    """LTX's codec of sound: 25 latents a second, two sides of 24 kHz."""
+    import comfy.ldm.lightricks.vae.audio_vae
+    import comfy.sd
+
+    metadata = {"config": json.dumps(_LTX_CODEC)}
+    net = comfy.ldm.lightricks.vae.audio_vae.AudioVAE(metadata)
+    return comfy.sd.VAE(sd=random_weights(net, seed), metadata=metadata)
+
+
+def ltx_video_vae(seed: int = 0):
+    import comfy.ldm.lightricks.vae.causal_video_autoencoder
+    import comfy.sd
+
+    net = comfy.ldm.lightricks.vae.causal_video_autoencoder.VideoVAE(config=_LTX_VIDEO)
+    return comfy.sd.VAE(sd=random_weights(net, seed), metadata={"config": json.dumps({"vae": _LTX_VIDEO})})
 
 
 def random_weights(net: torch.nn.Module, seed: int) -> dict[str, torch.Tensor]:
@@ -130,12 +190,29 @@ class SoundVAE:
         return latents.permute(0, 2, 3, 1).flatten(2).repeat_interleave(25, 2).movedim(1, -1).clamp(-1, 1)
 
 
+class LtxCLIP(WordCLIP):
+    """The same with Gemma's and LTX's ways: padding before the words, left out of the states, which connectors have
+    still to go through."""
+
+    def __init__(self, width: int):
+        super().__init__(width)
+
+    def tokenize(self, text: str, **how):
+        words = [2, *(zlib.crc32(word.encode()) for word in text.split())]
+        return {"gemma": [[(word, 1.0) for word in [0] * (1024 - len(words)) + words]]}
+
+    def encode_from_tokens_scheduled(self, tokens, **how):
+        states = [self.state(number) for number, _ in tokens["gemma"][0] if number]
+        return [[torch.stack(states)[None], {"pooled_output": None, "unprocessed_ltxav_embeds": True}]]
+
+
 class BlockVAE:
     """A VAE that has each latent channel be the mean of a block of pixels; the video autoencoders' classes are made for
     one size only, and what they draw plays no part here."""
 
     def __init__(self, channels: int, stride: int, lattice):
         self.latent_channels, self.stride, self.lattice = channels, stride, lattice
+        self.downscale_index_formula = (lattice.step, stride, stride)
 
     def encode(self, pixels):
         frames, height, width, _ = pixels.shape

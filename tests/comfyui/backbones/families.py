@@ -4,12 +4,26 @@ run of the same graph."""
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from tiny_models import H3, WAN, BlockVAE, QwenCLIP, SoundVAE, WordCLIP, minimax_h3, wan
+from tiny_models import (
+    H3,
+    LTX,
+    LTX_2_3,
+    WAN,
+    BlockVAE,
+    LtxCLIP,
+    QwenCLIP,
+    SoundVAE,
+    WordCLIP,
+    ltx,
+    ltx_audio_vae,
+    minimax_h3,
+    wan,
+)
 
 PACKAGE = "custom_nodes_kling_core.nodes.backbones"
 
@@ -17,13 +31,13 @@ PACKAGE = "custom_nodes_kling_core.nodes.backbones"
 @dataclass(frozen=True)
 class Family:
     """model(seed) is a MODEL; connected(model) what is plugged in with it; stock(backbone, plan, cast, seed, steps) the
-    samples, on the CPU, that ComfyUI's own nodes make of what the backbone tells the model. options: that differ from
-    those of the other families."""
+    samples, on the CPU, that ComfyUI's own nodes make of what the backbone tells the model. options: of its backbone,
+    besides the usual."""
 
     model: Callable[[int], Any]
     connected: Callable[[Any], Any]
     stock: Callable[..., Any]
-    options: dict[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     def backbone(self, model: Any = None, **options: Any) -> Any:
         connected = self.connected(self.model(0) if model is None else model)
@@ -94,7 +108,52 @@ def _h3_stock(backbone: Any, plan: Any, cast: Any, seed: int, steps: int) -> Any
     return sampled[0]["samples"]
 
 
+def ltx_connected(model: Any) -> Any:
+    net, lattice = model.model.diffusion_model, importlib.import_module(f"{PACKAGE}.ltx").LTX.lattice
+    both = net.cross_attention_dim + net.audio_cross_attention_dim
+    clip = LtxCLIP(both if net.caption_proj_before_connector else net.caption_channels)
+    return base().Connected(model, clip, BlockVAE(128, 32, lattice), ltx_audio_vae())
+
+
+def _ltx_stock(backbone: Any, plan: Any, cast: Any, seed: int, steps: int) -> Any:
+    from comfy_extras.nodes_lt import (
+        EmptyLTXVLatentVideo,
+        LTXVConcatAVLatent,
+        LTXVConditioning,
+        LTXVReferenceAudio,
+    )
+    from comfy_extras.nodes_lt_audio import LTXVEmptyLatentAudio
+
+    import nodes
+    from kling_core.plan.prepared import prepared_sound
+    from kling_core.plan.reference_budget import choose
+    from kling_core.plan.reference_limits import LTX_VOICE
+    from kling_core.prompts.ltx import compile_prose
+
+    prompt, connected = compile_prose(plan, cast), backbone.connected
+    both = (nodes.CLIPTextEncode().encode(connected.clip, text)[0] for text in (prompt.text, prompt.negative))
+    positive, negative = LTXVConditioning.execute(*both, 24.0).args
+    model = connected.model
+    if backbone.options.id_lora:
+        voice, = choose(plan, cast, LTX_VOICE).items
+        samples = torch.from_numpy(prepared_sound(cast[voice.element], voice, 44100))[None]
+        sound = {"waveform": samples, "sample_rate": 44100}
+        model, positive, negative = LTXVReferenceAudio.execute(
+            model, positive, negative, sound, connected.audio_vae, 3.0, 0.0, 1.0
+        ).args
+    pictures = EmptyLTXVLatentVideo.execute(*plan.size, plan.frames).args[0]
+    sound = LTXVEmptyLatentAudio.execute(plan.frames, 24.0, 1, connected.audio_vae).args[0]
+    latent = LTXVConcatAVLatent.execute(pictures, sound).args[0]
+    sampled, = nodes.KSampler().sample(
+        model, seed, steps, backbone.options.cfg, backbone.options.sampler, backbone.options.scheduler, positive,
+        negative, latent,
+    )  # fmt: skip
+    return sampled["samples"]
+
+
 FAMILIES = {
     "h3": Family(minimax_h3, _h3_connected, _h3_stock, {"cfg": 1.0}),
     "wan": Family(wan, _wan_connected, _wan_stock),
+    "ltx-2": Family(lambda seed: ltx(seed, LTX), ltx_connected, _ltx_stock),
+    "ltx-2.3 with a voice": Family(lambda seed: ltx(seed, LTX_2_3), ltx_connected, _ltx_stock, {"id_lora": True}),
 }
