@@ -9,6 +9,11 @@ ROUTINGS = {
     "bound": "As assist, and every rule hard: people see their own references only.",
     "off": "Exactly as the stock nodes sample it.",
 }
+CHECKPOINTS = {
+    "auto": "References if the cast brings any.",
+    "references": "Ref2VA, or a LoRA that makes it so.",
+    "frames": "FL2VA, a first and a last frame only.",
+}
 SHOTS = ("full", "transition", "sparse")
 
 
@@ -47,6 +52,11 @@ class Backbone(io.ComfyNode):
                     "shots", options=list(SHOTS), default="full",
                     tooltip="What shots see of each other. sparse is faster from three shots on, and changes the film.",
                 ),
+                io.Combo.Input(
+                    "checkpoint", options=list(CHECKPOINTS), default="auto", optional=True,
+                    tooltip="Of MiniMax H3, whose files look alike. "
+                    + " ".join(f"{name}: {what}" for name, what in CHECKPOINTS.items()),
+                ),
                 io.Boolean.Input(
                     "id_lora", default=False, optional=True,
                     tooltip="LTX: an ID-LoRA is loaded. Whoever speaks most gets the voice of their element.",
@@ -61,7 +71,7 @@ class Backbone(io.ComfyNode):
     @classmethod
     def execute(
         cls, model, clip, vae, sampler: str, scheduler: str, steps: int, cfg: float, short_edge: int, routing: str,
-        shots: str, audio_vae=None, low_noise=None, id_lora: bool = False,
+        shots: str, audio_vae=None, low_noise=None, checkpoint: str = "auto", id_lora: bool = False,
     ) -> io.NodeOutput:
         from .backbones import backbone_of
         from .backbones.comfy_backbone import Connected, Options
@@ -69,6 +79,6 @@ class Backbone(io.ComfyNode):
 
         backbone = backbone_of(
             Connected(model, clip, vae, audio_vae, low_noise),
-            Options(sampler, scheduler, cfg, steps, short_edge, policy(routing, shots), id_lora),
+            Options(sampler, scheduler, cfg, steps, short_edge, policy(routing, shots), checkpoint, id_lora),
         )
         return io.NodeOutput(backbone, backbone.found)

@@ -12,7 +12,7 @@ from itertools import groupby
 import numpy as np
 import torch
 
-from kling_core.attention.layout import AUDIO, TEXT, VIDEO, LayoutBuilder
+from kling_core.attention.layout import AUDIO, REFERENCE, TEXT, VIDEO, LayoutBuilder
 from kling_core.plan.plan import Plan, PlannedLine, PlannedShot
 from kling_core.prompts.prompt import PromptSpan
 
@@ -30,6 +30,11 @@ def add_text(builder: LayoutBuilder, spans: Iterable[PromptSpan], tokens: int) -
         if span.stop > span.start:
             builder.add(TEXT, _text_positions(span.start, span.stop), shot=span.shot, owner=span.owner)
         at = span.stop
+
+
+def add_references(builder: LayoutBuilder, tokens: int, owner: str | None = None) -> None:
+    """One reference of `tokens` tokens; without an owner it is for all shots."""
+    builder.add(REFERENCE, _text_positions(0, tokens), owner=owner)
 
 
 def add_audio(builder: LayoutBuilder, plan: Plan, tokens: int, side: float = 0.0) -> None:
@@ -85,12 +90,14 @@ def _add_latent(
     builder: LayoutBuilder, owners: np.ndarray, seconds: tuple[float, float], **traits: object
 ) -> None:
     rows, columns = owners.shape
-    at = 0
-    for owner, run in groupby(owners.ravel()):
-        cells = np.arange(at, at + len(list(run)))
-        at += len(cells)
-        positions = np.stack([np.full(len(cells), sum(seconds) / 2), cells // columns, cells % columns], -1)
-        builder.add(VIDEO, torch.from_numpy(positions).float(), owner=owner, seconds=seconds, **traits)
+    cells = np.arange(rows * columns)
+    positions = np.stack([np.full(len(cells), sum(seconds) / 2), cells // columns, cells % columns], -1)
+    cell_owners = owners.ravel()
+    edges = [0, *(np.flatnonzero(cell_owners[1:] != cell_owners[:-1]) + 1).tolist(), len(cells)]
+    # One tensor a latent in slices: thousands of small ones would take longer to make than all the rest.
+    latent = torch.from_numpy(positions).float()
+    for start, stop in zip(edges, edges[1:]):
+        builder.add(VIDEO, latent[start:stop], owner=cell_owners[start], seconds=seconds, **traits)
 
 
 def _text_positions(start: int, stop: int) -> torch.Tensor:

@@ -32,12 +32,15 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple, get_args
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any, Literal, NamedTuple, get_args
 from weakref import WeakKeyDictionary
 
+import numpy as np
+
 from kling_core.attention.layout import AUDIO, KINDS, REFERENCE, TEXT, VIDEO, Layout, Segment
-from kling_core.attention.spans import Group, KeySpan, SpanTable, merged
+from kling_core.attention.spans import Group, KeySpan, SpanTable
 from kling_core.errors import KlingError, Problem, ProblemList
 
 ShotMode = Literal["full", "transition", "sparse"]
@@ -138,52 +141,59 @@ def route(
 
 
 def _build(layout: Layout, effective: _Effective, query_kinds: frozenset[str], key_kinds: frozenset[str]) -> SpanTable:
-    looking_at, seen = _numbered(layout, query_kinds), _numbered(layout, key_kinds)
-    spans_of: dict[Segment, list[tuple[int, int]]] = defaultdict(list)
-    for segment in looking_at:
-        spans_of[_trait(segment)].append((segment.start, segment.stop))
+    looking = _Numbered.of(layout, query_kinds)
+    seen = looking if key_kinds == query_kinds else _Numbered.of(layout, key_kinds)
     view = _View(layout, effective.mode)
-    seen_traits = [_trait(segment) for segment in seen]
-    traits = list(dict.fromkeys(seen_traits))
     # Queries that see the same keys with the same biases form one group, whatever they are.
-    groups_of: dict[tuple[float, ...], list[tuple[int, int]]] = defaultdict(list)
-    for looking, spans in spans_of.items():
-        groups_of[tuple(_bias(view, effective.strengths, looking, trait) for trait in traits)] += spans
+    groups_of: dict[tuple[float, ...], list[int]] = defaultdict(list)
+    for number, trait in enumerate(looking.traits):
+        groups_of[tuple(_bias(view, effective.strengths, trait, other) for other in seen.traits)].append(number)
     groups = []
-    for biases, spans in groups_of.items():
-        bias_of = dict(zip(traits, biases, strict=True))
-        visible = _key_spans((segment, bias_of[trait]) for segment, trait in zip(seen, seen_traits, strict=True))
-        groups.append(Group(merged(sorted(spans)), visible))
+    for biases, members in groups_of.items():
+        belongs = np.zeros(len(looking.traits), bool)
+        belongs[members] = True
+        queries = tuple((start, stop) for start, stop, within in looking.runs(belongs) if within)
+        keys = tuple(KeySpan(*run) for run in seen.runs(np.array(biases)) if run[-1] > -math.inf)
+        groups.append(Group(queries, keys))
     groups.sort(key=lambda group: group.queries[0])
-    return SpanTable(sum(map(len, looking_at)), sum(map(len, seen)), tuple(groups))
+    return SpanTable(looking.tokens, seen.tokens, tuple(groups))
 
 
-def _numbered(layout: Layout, kinds: frozenset[str]) -> list[Segment]:
-    """The segments of some kinds, none of them empty, as if there were no others."""
-    found, at = [], 0
-    for segment in layout.segments:
-        if segment.kind in kinds and len(segment):
-            found.append(replace(segment, start=at, stop=at + len(segment)))
-            at += len(segment)
-    return found
+_TRAITS = attrgetter("kind", "shot", "owner", "first", "opening")  # what the rules look at
 
 
-def _trait(segment: Segment) -> Segment:
-    """The segment without its place: what the rules look at. A layout has far fewer traits than segments."""
-    return replace(segment, start=0, stop=0, seconds=None)
+@dataclass(frozen=True, eq=False)
+class _Numbered:
+    """The segments of some kinds, none of them empty, numbered as if there were no others.
 
+    traits: one segment of each sort that the rules tell apart, of which a layout has far fewer than segments. which:
+    [segments] the trait of each. bounds: [segments + 1] where each begins, and where the last one ends.
+    """
 
-def _key_spans(segments: Iterable[tuple[Segment, float]]) -> tuple[KeySpan, ...]:
-    """Visible segments as spans, neighbours of the same bias joined."""
-    spans: list[KeySpan] = []
-    for segment, bias in segments:
-        if bias == -math.inf:
-            continue
-        if spans and spans[-1].stop == segment.start and spans[-1].bias == bias:
-            spans[-1] = KeySpan(spans[-1].start, segment.stop, bias)
-        else:
-            spans.append(KeySpan(segment.start, segment.stop, bias))
-    return tuple(spans)
+    traits: tuple[Segment, ...]
+    which: np.ndarray
+    bounds: np.ndarray
+
+    @classmethod
+    def of(cls, layout: Layout, kinds: frozenset[str]) -> _Numbered:
+        segments = [segment for segment in layout.segments if segment.kind in kinds and segment.stop > segment.start]
+        one_of = {_TRAITS(segment): segment for segment in segments}
+        number_of = {trait: number for number, trait in enumerate(one_of)}
+        which = np.array([number_of[_TRAITS(segment)] for segment in segments], int)
+        bounds = np.cumsum([0, *(segment.stop - segment.start for segment in segments)])
+        return cls(tuple(one_of.values()), which, bounds)
+
+    @property
+    def tokens(self) -> int:
+        return int(self.bounds[-1])
+
+    def runs(self, values: np.ndarray) -> list[tuple[int, int, Any]]:
+        """(start, stop, value) of all tokens, given a value for each trait; neighbours of the same value joined."""
+        values = values[self.which]
+        edges = np.flatnonzero(values[1:] != values[:-1]) + 1
+        firsts = np.concatenate([np.zeros(min(len(values), 1), int), edges])
+        stops = np.concatenate([self.bounds[edges], self.bounds[-1:]])[: len(firsts)]
+        return list(zip(self.bounds[firsts].tolist(), stops.tolist(), values[firsts].tolist()))
 
 
 def _bias(view: _View, strengths: tuple[float, ...], looking: Segment, seen: Segment) -> float:
@@ -237,11 +247,9 @@ class _View:
         return seen.kind == VIDEO and looking.owner is not None
 
     def voices(self, looking: Segment, seen: Segment) -> bool:
-        if looking.owner is None or seen.owner == looking.owner:
+        if None in (looking.owner, seen.owner) or seen.owner == looking.owner:
             return False
-        if looking.kind == AUDIO:
-            return seen.kind == REFERENCE
-        return looking.kind == VIDEO and seen.kind == AUDIO and seen.owner is not None
+        return (looking.kind, seen.kind) in ((AUDIO, REFERENCE), (VIDEO, AUDIO))
 
     def shots(self, looking: Segment, seen: Segment) -> bool:
         if self.mode == "full" or looking.shot is None or seen.shot is None or looking.shot == seen.shot:

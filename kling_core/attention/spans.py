@@ -7,9 +7,11 @@ the same with a few numbers a group, and `attend` runs one dense kernel a group 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
@@ -87,12 +89,11 @@ class SpanTable:
     def open(cls, query_tokens: int, key_tokens: int | None = None) -> SpanTable:
         """Everybody sees everybody: plain attention. Without `key_tokens` the queries are the keys."""
         key_tokens = query_tokens if key_tokens is None else key_tokens
-        keys = (KeySpan(0, key_tokens),) if key_tokens else ()
-        return cls(query_tokens, key_tokens, (Group(((0, query_tokens),), keys),) if query_tokens else ())
+        return cls(query_tokens, key_tokens, _one_group(query_tokens, key_tokens))
 
     @property
     def is_open(self) -> bool:
-        return self.groups == SpanTable.open(self.query_tokens, self.key_tokens).groups
+        return self.groups == _one_group(self.query_tokens, self.key_tokens)
 
     def pairs(self) -> int:
         """Query-key pairs that are computed, the cost of attention; all of them when open."""
@@ -132,51 +133,96 @@ def _shortened(names: list[str], most: int = 6) -> str:
     return " ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
+def _one_group(query_tokens: int, key_tokens: int) -> tuple[Group, ...]:
+    """The groups of a table that hides nothing."""
+    keys = (KeySpan(0, key_tokens),) if key_tokens else ()
+    return (Group(((0, query_tokens),), keys),) if query_tokens else ()
+
+
+_Tokens = slice | torch.Tensor
+"""Which tokens: one slice where they lie side by side, else an index tensor."""
+
+
 @dataclass(frozen=True)
 class _GroupGather:
-    """queries: their number. keys: one slice, or an index tensor. bias: [1, keys] or None."""
+    """bias: [1, keys] or None."""
 
-    queries: int
-    keys: slice | torch.Tensor
+    queries: _Tokens
     bias: torch.Tensor | None
 
-    def take(self, tokens: torch.Tensor) -> torch.Tensor:
-        """[B, heads, tokens, head_dim] -> [B, heads, keys, head_dim]; a view when the keys lie side by side."""
-        if isinstance(self.keys, slice):
-            return tokens[:, :, self.keys]
-        return tokens.index_select(2, self.keys)
+
+@dataclass(frozen=True)
+class _KeyGather:
+    """Keys, and the groups that see just these, each with a bias of its own: they are gathered once for all."""
+
+    keys: _Tokens
+    groups: tuple[_GroupGather, ...]
 
 
 @dataclass(frozen=True)
 class _Gathers:
-    """order: token of each sorted query, None when they lie in order already; inverse: the way back."""
+    """inverse: for every token its place among the queries of all groups; None when they lie in order already."""
 
-    groups: tuple[_GroupGather, ...]
-    order: torch.Tensor | None
+    keys: tuple[_KeyGather, ...]
     inverse: torch.Tensor | None
 
     @classmethod
+    @torch.compiler.disable  # made once: nothing to gain, and numpy's shapes would be traced anew for every group
     def of(cls, table: SpanTable, device: torch.device, dtype: torch.dtype) -> _Gathers:
-        order = _tokens_of([span for group in table.groups for span in group.queries])
-        groups = tuple(_group_gather(group, device, dtype) for group in table.groups)
-        if bool((order == torch.arange(table.query_tokens)).all()):
-            return cls(groups, None, None)
-        return cls(groups, order.to(device), order.argsort().to(device))
+        sharing: dict[tuple[tuple[int, int], ...], list[Group]] = defaultdict(list)
+        for group in table.groups:
+            sharing[merged((span.start, span.stop) for span in group.keys)].append(group)
+        keys = tuple(
+            _KeyGather(
+                _tokens_of(spans, device),
+                tuple(_GroupGather(_tokens_of(each.queries, device), _bias_of(each, device, dtype)) for each in groups),
+            )
+            for spans, groups in sharing.items()
+        )
+        order = _numbers([span for groups in sharing.values() for group in groups for span in group.queries])
+        in_order = bool((order[1:] > order[:-1]).all())
+        return cls(keys, None if in_order else torch.from_numpy(order.argsort()).to(device))
+
+    def index_tensors(self) -> list[torch.Tensor]:
+        """All that it keeps on its device."""
+        groups = [group for each in self.keys for group in each.groups]
+        held = [self.inverse, *(each.keys for each in self.keys)]
+        held += [part for group in groups for part in (group.queries, group.bias)]
+        return [tensor for tensor in held if isinstance(tensor, torch.Tensor)]
 
 
-def _group_gather(group: Group, device: torch.device, dtype: torch.dtype) -> _GroupGather:
-    spans = merged((span.start, span.stop) for span in group.keys)
-    keys = slice(*(spans or [(0, 0)])[0]) if len(spans) < 2 else _tokens_of(spans).to(device)
-    bias = None
-    if group.biased:
-        values = torch.tensor([span.bias for span in group.keys], dtype=torch.float64)
-        lengths = torch.tensor([len(span) for span in group.keys])
-        bias = values.repeat_interleave(lengths).to(device, dtype)[None]
-    return _GroupGather(group.query_count, keys, bias)
+def _bias_of(group: Group, device: torch.device, dtype: torch.dtype) -> torch.Tensor | None:
+    if not group.biased:
+        return None
+    values = np.repeat([span.bias for span in group.keys], [len(span) for span in group.keys])
+    return torch.from_numpy(values).to(device, dtype)[None]
 
 
-def _tokens_of(spans: Iterable[tuple[int, int]]) -> torch.Tensor:
-    return torch.cat([torch.arange(start, stop) for start, stop in spans])
+def _tokens_of(spans: Sequence[tuple[int, int]], device: torch.device) -> _Tokens:
+    """spans: ascending, neighbours joined."""
+    return slice(*(spans or [(0, 0)])[0]) if len(spans) < 2 else torch.from_numpy(_numbers(spans)).to(device)
+
+
+def _numbers(spans: Sequence[tuple[int, int]]) -> np.ndarray:
+    """All numbers in the spans, one span after the other."""
+    starts, stops = np.array(spans, int).reshape(-1, 2).T
+    lengths = stops - starts
+    return np.arange(lengths.sum()) + np.repeat(starts - (lengths.cumsum() - lengths), lengths)
+
+
+def _take(tensor: torch.Tensor, axis: int, tokens: _Tokens) -> torch.Tensor:
+    """Some tokens of an axis; a view when they lie side by side."""
+    if isinstance(tokens, slice):
+        return tensor.narrow(axis, tokens.start, tokens.stop - tokens.start)
+    return tensor.index_select(axis, tokens)
+
+
+def _put(tensor: torch.Tensor, tokens: _Tokens, values: torch.Tensor) -> None:
+    """The way back: [B, heads, some tokens, head_dim] into [B, heads, tokens, head_dim]."""
+    if isinstance(tokens, slice):
+        tensor[:, :, tokens] = values
+    else:
+        tensor.index_copy_(2, tokens, values.to(tensor.dtype))  # under autocast kernels give another
 
 
 def attend(
@@ -207,40 +253,54 @@ def attend(
     if mask is not None:
         mask = _added(mask, q)
     gathers = table.gathers(q.device, q.dtype)
-    if gathers.order is not None:
-        q = q.index_select(2, gathers.order)
-        mask = mask.index_select(2, gathers.order) if mask is not None and mask.shape[2] > 1 else mask
-    outputs, at = [], 0
-    for group in gathers.groups:
-        rows = slice(at, at + group.queries)
-        at += group.queries
-        outputs.append(_attend_group(q[:, :, rows], k, v, group, kernel, _rows(mask, rows)))
-    # One cat and one permutation instead of writes in place, which would make autograd copy the whole output a group.
-    output = torch.cat(outputs, 2)
-    return output if gathers.inverse is None else output.index_select(2, gathers.inverse)
+    parts = _parts(q, k, v, gathers, kernel, mask)
+    if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (q, k, v)):
+        # Autograd would copy the whole output at each write in place.
+        output = torch.cat([part for _, part in parts], 2)
+        return output if gathers.inverse is None else output.index_select(2, gathers.inverse)
+    # Without it, parts go where they belong one by one, since all of them are as large as the output itself.
+    output = torch.empty_like(q)
+    for queries, part in parts:
+        _put(output, queries, part)
+    return output
 
 
-def _attend_group(
-    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, group: _GroupGather, kernel: Kernel, mask: torch.Tensor | None
-) -> torch.Tensor:
-    keys, values = group.take(k), group.take(v)
-    if not keys.shape[2]:
-        return torch.zeros_like(q)
-    bias = group.bias
-    if mask is not None:
-        mask = group.take(mask.transpose(2, 3)).transpose(2, 3)
-        bias = mask if bias is None else mask + bias
-    if bias is None:
-        return kernel(q, keys, values)
-    return F.scaled_dot_product_attention(q, keys, values, attn_mask=bias)
+_Part = tuple[_Tokens, torch.Tensor]
 
 
-def _rows(mask: torch.Tensor | None, rows: slice) -> torch.Tensor | None:
-    return mask[:, :, rows] if mask is not None and mask.shape[2] > 1 else mask
+def _parts(
+    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, gathers: _Gathers, kernel: Kernel, mask: torch.Tensor | None
+) -> Iterator[_Part]:
+    """Queries and their output, group by group. One set of gathered keys is alive at a time."""
+    for seen in gathers.keys:
+        yield from _parts_of(q, _take(k, 2, seen.keys), _take(v, 2, seen.keys), seen, kernel, mask)
+
+
+def _parts_of(
+    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, seen: _KeyGather, kernel: Kernel, mask: torch.Tensor | None
+) -> Iterator[_Part]:
+    mask = _masked_part(mask, 3, seen.keys)
+    for group in seen.groups:
+        own = _take(q, 2, group.queries)
+        if not k.shape[2]:
+            yield group.queries, torch.zeros_like(own)
+            continue
+        bias = _masked_part(mask, 2, group.queries)
+        if group.bias is not None:
+            bias = group.bias if bias is None else bias + group.bias
+        if bias is None:
+            yield group.queries, kernel(own, k, v)
+        else:
+            yield group.queries, F.scaled_dot_product_attention(own, k, v, attn_mask=bias)
+
+
+def _masked_part(mask: torch.Tensor | None, axis: int, tokens: _Tokens) -> torch.Tensor | None:
+    """Some queries or keys of a mask; all of it where it says the same of all."""
+    return mask if mask is None or mask.shape[axis] == 1 else _take(mask, axis, tokens)
 
 
 def _added(mask: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
-    """Any mask as what is added to the logits, [.., .., queries or 1, keys]."""
+    """Any mask as what is added to the logits, [.., .., queries or 1, keys or 1]."""
     mask = mask.reshape((1,) * (4 - mask.dim()) + tuple(mask.shape))
     if mask.dtype == torch.bool:
         return torch.zeros_like(mask, dtype=q.dtype).masked_fill_(~mask, -torch.inf)

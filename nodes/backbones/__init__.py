@@ -17,9 +17,10 @@ def backbone_of(connected: Connected, options: Options) -> ComfyBackbone:
     """The backbone of whatever family the MODEL is of. Raises KlingError for a family that nobody here knows, and with
     everything that is missing or wrong among what is connected."""
     from .ltx import LTX
+    from .minimax_h3 import MiniMaxH3
     from .wan import Wan
 
-    families = (LTX, Wan)
+    families = (MiniMaxH3, LTX, Wan)
     for family in families:
         if family.recognises(connected.model):
             backbone = family(connected, options)

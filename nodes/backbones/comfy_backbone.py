@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -62,8 +62,13 @@ class Connected:
 
 @dataclass(frozen=True)
 class Options:
-    """How to sample and to route. sampler, scheduler: ComfyUI's names, or OWN_SCHEDULER. cfg: 1 = no negative branch.
-    short_edge: of the picture in pixels, 0 = the family's own. id_lora: whether LTX has its LoRA for voices."""
+    """How to sample and to route.
+
+    sampler, scheduler: ComfyUI's names, or OWN_SCHEDULER. cfg: 1 = no negative branch. short_edge: of the picture in
+    pixels, 0 = the family's own. checkpoint: what MiniMax H3's weights take, which no file of theirs tells:
+    "references" (Ref2VA), "frames" (FL2VA, first and last), or "auto", whatever the scene has. id_lora: whether LTX has
+    its LoRA for voices.
+    """
 
     sampler: str = "euler"
     scheduler: str = "simple"
@@ -71,6 +76,7 @@ class Options:
     steps: int = 20
     short_edge: int = 0
     policy: Policy = Policy.open()
+    checkpoint: str = "auto"
     id_lora: bool = False
 
 
@@ -78,10 +84,10 @@ class Options:
 class Conditioned:
     """A scene as the model is told it.
 
-    positive, negative: ComfyUI's CONDITIONING. layouts: of the tokens under each, by POSITIVE and NEGATIVE. latent:
-    what sampling starts from, a tensor [1, C, T, H, W] or a nested one with sound. mask: 1 where it is made anew, of
-    the same kind, or None for all of it. notes: what the user should know of it. model: the MODEL with what this scene
-    adds to it, None for the connected one.
+    positive, negative: ComfyUI's CONDITIONING. layouts: of the tokens under each, by POSITIVE and NEGATIVE, where it is
+    known; others are not routed. latent: what sampling starts from, a tensor [1, C, T, H, W] or a nested one with
+    sound. mask: 1 where it is made anew, of the same kind, or None for all of it. notes: what the user should know.
+    model: the MODEL with what this scene adds to it, None for the connected one.
     """
 
     plan: Plan
@@ -150,8 +156,7 @@ class ComfyBackbone(ABC):
     def require_fit(self) -> None:
         """Raises KlingError with everything that is missing or wrong among what is connected."""
         problems = ProblemList()
-        latent_format = self.connected.model.get_model_object("latent_format")
-        wanted, channels = latent_format.latent_channels, getattr(self.connected.vae, "latent_channels", None)
+        wanted, channels = self.latent_channels, getattr(self.connected.vae, "latent_channels", None)
         if channels != wanted:
             remedy = f"Load the VAE of {self.name} {self.kind}."
             problems.add("vae", f"its latents have {channels} channels, the model takes {wanted}", remedy)
@@ -216,6 +221,11 @@ class ComfyBackbone(ABC):
         return len(self._diffusion_model.blocks)
 
     @property
+    def latent_channels(self) -> int:
+        """Of the latents of pictures."""
+        return self.connected.model.get_model_object("latent_format").latent_channels
+
+    @property
     def _diffusion_model(self) -> torch.nn.Module:
         return self.connected.model.get_model_object("diffusion_model")
 
@@ -223,7 +233,7 @@ class ComfyBackbone(ABC):
         """Width and height by aspect, of the chosen short edge."""
         short = self.options.short_edge or self.short_edge
         return {
-            aspect: tuple(self.size_step * max(1, round(short * side / self.size_step)) for side in _sides(ratio))
+            aspect: tuple(self.size_step * max(1, round(short * side / self.size_step)) for side in sides(ratio))
             for aspect, ratio in ASPECTS.items()
         }
 
@@ -244,7 +254,8 @@ class ComfyBackbone(ABC):
         noise, started = comfy.sample.prepare_noise(latent, seed), time.perf_counter()
         samples = self._denoise(conditioning, noise, latent, mask, seed, settings, callback)
         seconds = (time.perf_counter() - started) / settings.steps
-        self._measured = MeasuredStep(conditioning.layouts[POSITIVE].tokens, seconds)
+        if POSITIVE in conditioning.layouts:
+            self._measured = MeasuredStep(conditioning.layouts[POSITIVE].tokens, seconds)
         samples = samples.to(comfy.model_management.intermediate_device(), torch.float32)
         found = self.from_host(samples)
         return found if keep is None else _pinned(found, keep)
@@ -260,7 +271,8 @@ class ComfyBackbone(ABC):
         self, model: ModelPatcher, conditioning: Conditioned, noise: Any, latent: Any, mask: Any, seed: int,
         sigmas: torch.Tensor, callback: Any,
     ) -> Any:  # fmt: skip
-        routing = Routing(conditioning.layouts, self.options.policy, self.attentions, self.layers)
+        fits = self._fits()
+        routing = Routing(conditioning.layouts, self.options.policy, self.attentions, self.layers, fits)
         guider = comfy.samplers.CFGGuider(install(model, routing))
         guider.set_conds(conditioning.positive, conditioning.negative)
         guider.set_cfg(self.options.cfg)
@@ -268,6 +280,10 @@ class ComfyBackbone(ABC):
         return guider.sample(
             noise, latent, sampler, sigmas, denoise_mask=mask, callback=callback, disable_pbar=True, seed=seed
         )
+
+    def _fits(self) -> Callable[[Layout, Mapping[str, Any]], bool]:
+        """Tells, during one sampling, whether a model call packs its tokens as a layout says; see `Routing`."""
+        return lambda layout, options: True
 
     def schedule(self, steps: int) -> torch.Tensor:
         """The noise levels of all steps, as ComfyUI's KSampler has them."""
@@ -383,7 +399,7 @@ class _Callback:
         self.progress(self.done + step + 1, self.steps, self.backbone.preview(video, self.plan))
 
 
-def _sides(ratio: float) -> tuple[float, float]:
+def sides(ratio: float) -> tuple[float, float]:
     """Width and height of a picture whose short edge is 1."""
     return (ratio, 1.0) if ratio >= 1 else (1.0, 1 / ratio)
 

@@ -53,13 +53,15 @@ class Routing:
     """What one sampling routes by.
 
     layouts: by ComfyUI's number of the condition, 0 for the positive and 1 for the negative one. attentions: of a
-    block, in the order in which it calls them. layers: how many blocks the model has.
+    block, in the order in which it calls them. layers: how many blocks the model has. fits(layout, options): whether
+    a model call packs its tokens as the layout says; where it does not, its attention is left alone.
     """
 
     layouts: Mapping[int, Layout]
     policy: Policy
     attentions: tuple[Attention, ...]
     layers: int
+    fits: Callable[[Layout, Mapping[str, Any]], bool] = lambda layout, options: True
 
 
 @dataclass
@@ -117,7 +119,7 @@ def _tables(
     tables = []
     for number in options.get("cond_or_uncond", [0]):
         layout = routing.layouts.get(number)
-        if layout is None:
+        if layout is None or not routing.fits(layout, options):
             tables.append(None)
             continue
         # What differs only in kinds that this layout lacks is one and the same attention.

@@ -127,13 +127,11 @@ def _regions_hide(layout: Layout, looking: Segment, seen: Segment) -> bool:
 
 
 def _voices_hide(looking: Segment, seen: Segment) -> bool:
-    if looking.owner is None:
+    if looking.owner is None or seen.owner is None:
         return False
     match looking.kind, seen.kind:
-        case "audio", "reference":
+        case ("audio", "reference") | ("video", "audio"):
             return seen.owner != looking.owner
-        case "video", "audio":
-            return seen.owner is not None and seen.owner != looking.owner
     return False
 
 

@@ -44,7 +44,7 @@ some_kinds = st.sets(st.sampled_from(KINDS), min_size=1)
 
 
 @settings(max_examples=150, deadline=None)
-@given(layouts(), policies, some_kinds, some_kinds, st.sampled_from(["none", "rows", "keys", "boolean"]))
+@given(layouts(), policies, some_kinds, some_kinds, st.sampled_from(["none", "rows", "keys", "queries", "boolean"]))
 def test_cross_attention_equals_its_part_of_the_dense_mask(layout, policy, looking, seen, kind):
     """Models with attention of their own for text or sound look from some kinds at others, and bring masks."""
     rows, columns = (
@@ -60,7 +60,7 @@ def test_cross_attention_equals_its_part_of_the_dense_mask(layout, policy, looki
     _, k, v = random_qkv(len(columns), 2)
     mask = {
         "none": None, "rows": torch.randn(1, 1, len(rows), len(columns)), "keys": torch.randn(len(columns))[None],
-        "boolean": torch.rand(2, 1, 1, len(columns)) > 0.3,
+        "queries": torch.randn(2, 1, len(rows), 1), "boolean": torch.rand(2, 1, 1, len(columns)) > 0.3,
     }[kind]  # fmt: skip
     bias = dense_bias(layout, policy)[rows][:, columns][None, None]
     if mask is not None:
@@ -92,6 +92,7 @@ def test_gradients_equal_those_of_dense_masked_attention(layout, policy, seed):
     routed = torch.autograd.grad((attend(q, k, v, route(layout, policy)) * weight).sum(), (q, k, v))
     dense_output = F.scaled_dot_product_attention(q, k, v, attn_mask=dense_bias(layout, policy))
     dense = torch.autograd.grad((dense_output * weight).sum(), (q, k, v))
+    assert torch.allclose(attend(q, k, v, route(layout, policy)), dense_output, atol=1e-5)
     assert all(torch.allclose(ours, theirs, atol=1e-5) for ours, theirs in zip(routed, dense, strict=True))
 
 
@@ -119,6 +120,54 @@ def test_the_hosts_kernel_computes_unbiased_groups_only():
         output[:, :, 2:],
         F.scaled_dot_product_attention(q[:, :, 2:], k, v, attn_mask=torch.tensor([[0, 0, 0, -1.0]])),
     )
+
+
+def seen_by_kernel(table: SpanTable, *qkv: torch.Tensor) -> list[tuple[torch.Tensor, ...]]:
+    calls = []
+    attend(*qkv, table, kernel=lambda *tensors: calls.append(tensors) or tensors[0])
+    return calls
+
+
+def test_groups_that_see_the_same_keys_share_one_copy_of_them():
+    some, others = (KeySpan(0, 1), KeySpan(3, 6)), (KeySpan(0, 2), KeySpan(4, 5))
+    groups = Group(((0, 1), (4, 5)), some), Group(((1, 2),), others), Group(((2, 4), (5, 6)), some)
+    first, second, third = seen_by_kernel(SpanTable(6, 6, groups), *random_qkv(6))
+    assert first[1] is second[1] and first[2] is second[2]
+    assert [call[0].shape[2] for call in (first, second, third)] == [2, 3, 1]
+    assert [call[1].shape[2] for call in (first, second, third)] == [4, 4, 3]
+
+
+def test_tokens_side_by_side_are_not_copied():
+    qkv = random_qkv(6)
+    halves = tuple(Group(((at, at + 3),), (KeySpan(1, 5),)) for at in (0, 3))
+    for call in seen_by_kernel(SpanTable(6, 6, halves), *qkv):
+        assert [tensor.untyped_storage().data_ptr() for tensor in call] == [
+            tensor.untyped_storage().data_ptr() for tensor in qkv
+        ]
+
+
+def test_the_output_lies_in_memory_as_the_queries_do():
+    """Models keep the heads of a token side by side; joining them afterwards must not cost a copy."""
+    table = route(six_shots(), Policy())
+    q, k, v = (torch.randn(2, table.query_tokens, 3, 8).transpose(1, 2) for _ in range(3))
+    assert attend(q, k, v, table).stride() == q.stride()
+
+
+def test_kernels_of_another_precision_are_taken_back_to_that_of_the_queries():
+    layout = six_shots()
+    q, k, v = random_qkv(layout.tokens)
+    with torch.autocast("cpu", torch.bfloat16):
+        output = attend(q, k, v, route(layout, Policy()))
+    assert output.dtype == q.dtype
+    assert torch.allclose(output, attend(q, k, v, route(layout, Policy())), atol=0.05)
+
+
+def test_a_compiled_model_may_attend():
+    layout = six_shots()
+    table = route(layout, Policy(text=Rule(0.5)))
+    q, k, v = random_qkv(layout.tokens)
+    compiled = torch.compile(lambda q, k, v: attend(q + 1, k, v, table) * 2, backend="eager")
+    assert torch.equal(compiled(q, k, v), attend(q + 1, k, v, table) * 2)
 
 
 @pytest.mark.parametrize("strength", [0.5, 1.0])
@@ -155,6 +204,16 @@ def test_index_tensors_are_made_once_a_device_and_dtype():
     first = table.gathers(q.device, q.dtype)
     attend(q, k, v, table)
     assert table.gathers(q.device, q.dtype) is first
+
+
+def test_index_tensors_are_none_where_slices_do():
+    biased = Group(((2, 4),), (KeySpan(0, 3), KeySpan(3, 4, -1.0)))
+    table = SpanTable(4, 4, (Group(((0, 2),), (KeySpan(1, 4),)), biased))
+    (bias,) = table.gathers(torch.device("cpu"), torch.float32).index_tensors()
+    assert bias.tolist() == [[0, 0, 0, -1]]
+    scattered = SpanTable(4, 4, (Group(((0, 1), (2, 3)), (KeySpan(0, 4),)), Group(((1, 2), (3, 4)), (KeySpan(0, 4),))))
+    found = scattered.gathers(torch.device("cpu"), torch.float32).index_tensors()
+    assert sorted(tensor.tolist() for tensor in found) == [[0, 2], [0, 2, 1, 3], [1, 3]]
 
 
 def test_pairs_count_what_is_computed():

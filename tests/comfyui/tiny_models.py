@@ -3,6 +3,7 @@ pictures: everything around them (loaders, samplers, model options) is ComfyUI's
 
 from __future__ import annotations
 
+import functools
 import json
 import zlib
 
@@ -93,6 +94,23 @@ def random_weights(net: torch.nn.Module, seed: int) -> dict[str, torch.Tensor]:
     }  # fmt: skip
 
 
+H3 = {
+    "hidden_size": 8, "num_layers": 3, "token_refiner_num_layers": 2, "num_attention_heads": 2, "attention_head_dim": 6,
+    "ffn_hidden_size": 8, "latents_dim": 24, "audio_latents_dim": 32, "text_dim": 12, "timestep_input_dim": 8,
+    "time_embed_hidden_size": 8, "time_embed_dim": 8, "rope_inv_freq_len": 1,
+}  # fmt: skip
+
+
+def minimax_h3(seed: int = 0):
+    """A MODEL of MiniMax H3. Its shapes are all that the loader asks for."""
+    import comfy.ldm.minimax.model
+    import comfy.ops
+    import comfy.sd
+
+    net = comfy.ldm.minimax.model.MiniMaxH3Model(**H3, operations=comfy.ops.disable_weight_init)
+    return comfy.sd.load_diffusion_model_state_dict(random_weights(net, seed) | {"rope.inv_freq": torch.ones(1)})
+
+
 class WordCLIP:
     """A CLIP whose tokens are words, numbered by their hashes, and whose states are the words' own random vectors.
 
@@ -114,6 +132,60 @@ class WordCLIP:
 
     def state(self, number: int) -> torch.Tensor:
         return torch.randn(self.width, generator=torch.Generator().manual_seed(number))
+
+
+class QwenCLIP:
+    """A CLIP of MiniMax H3 with its true tokenizer, whose states are random vectors: one for each token, and for the
+    vision tokens of pictures, one for each brightness of 32 x 32 pixels."""
+
+    def __init__(self, width: int):
+        self.width, self.tokenizer, self.encodings = width, _h3_tokenizer(), 0
+
+    def tokenize(self, text: str, **how):
+        return self.tokenizer.tokenize_with_weights(text, **how)
+
+    def encode_from_tokens_scheduled(self, tokens, **how):
+        from comfy.text_encoders.minimax import token_tags_from_embeds_info
+
+        self.encodings += 1
+        states, pictures = [], []
+        for token, _ in tokens["qwen3vl_32b"][0]:
+            if isinstance(token, dict):
+                numbers = self._seen(token["data"])
+                pictures.append({"type": "image", "index": len(states), "size": len(numbers)})
+            else:
+                numbers = [token]
+            states += [self._state(number) for number in numbers]
+        told = {"pooled_output": None, "minimax_token_tags": token_tags_from_embeds_info(len(states), pictures)}
+        return [[torch.stack(states)[None], told]]
+
+    def _seen(self, frames) -> list[int]:
+        grey = frames.mean((0, 3)).unflatten(0, (-1, 32)).unflatten(2, (-1, 32)).mean((1, 3))
+        return [200_000 + round(1000 * float(value)) for value in grey.flatten()]
+
+    def _state(self, number: int) -> torch.Tensor:
+        return torch.randn(self.width, generator=torch.Generator().manual_seed(number))
+
+
+@functools.cache
+def _h3_tokenizer():
+    from comfy.text_encoders.minimax import MiniMaxH3Tokenizer
+
+    return MiniMaxH3Tokenizer()
+
+
+class SoundVAE:
+    """A VAE that has each of 32 channels of 40 latents a second be the loudness of a 32nd of its 800 samples."""
+
+    latent_channels, audio_sample_rate = 32, 32000
+
+    def encode(self, sound):
+        stereo = sound.movedim(-1, 1)
+        whole = torch.nn.functional.pad(stereo, (0, -stereo.shape[2] % 800))
+        return whole.unflatten(2, (-1, 32, 25)).abs().mean(4).permute(0, 3, 1, 2)
+
+    def decode(self, latents):
+        return latents.permute(0, 2, 3, 1).flatten(2).repeat_interleave(25, 2).movedim(1, -1).clamp(-1, 1)
 
 
 class LtxCLIP(WordCLIP):

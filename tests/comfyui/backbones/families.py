@@ -9,7 +9,21 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from tiny_models import LTX, LTX_2_3, WAN, BlockVAE, LtxCLIP, WordCLIP, ltx, ltx_audio_vae, wan
+from tiny_models import (
+    H3,
+    LTX,
+    LTX_2_3,
+    WAN,
+    BlockVAE,
+    LtxCLIP,
+    QwenCLIP,
+    SoundVAE,
+    WordCLIP,
+    ltx,
+    ltx_audio_vae,
+    minimax_h3,
+    wan,
+)
 
 PACKAGE = "custom_nodes_kling_core.nodes.backbones"
 
@@ -56,6 +70,44 @@ def _wan_stock(backbone: Any, plan: Any, cast: Any, seed: int, steps: int) -> to
     return sampled["samples"]
 
 
+def _h3_connected(model: Any) -> Any:
+    lattice = importlib.import_module(f"{PACKAGE}.minimax_h3").MiniMaxH3.lattice
+    return base().Connected(model, QwenCLIP(H3["text_dim"]), BlockVAE(24, 16, lattice), SoundVAE())
+
+
+def _h3_stock(backbone: Any, plan: Any, cast: Any, seed: int, steps: int) -> Any:
+    """MiniMaxH3ReferenceToVideo, BasicGuider and SamplerCustomAdvanced, as ComfyUI's template has them."""
+    from comfy_extras import nodes_custom_sampler as custom
+    from comfy_extras.nodes_minimax_h3 import MiniMaxH3ReferenceToVideo
+
+    from kling_core.plan.prepared import prepared_picture, prepared_sound
+    from kling_core.plan.reference_budget import choose
+    from kling_core.plan.reference_limits import H3 as LIMITS
+    from kling_core.prompts.minimax_h3 import compile_references
+
+    connected, options = backbone.connected, backbone.options
+    references = choose(plan, cast, LIMITS)
+    pictures, sounds = {}, {}
+    for item in references.items:
+        if item.kind == "image":
+            picture = torch.from_numpy(prepared_picture(cast[item.element], item)).float()[None] / 255
+            pictures[f"ref_image_{len(pictures)}"] = picture
+        else:
+            samples = torch.from_numpy(prepared_sound(cast[item.element], item, 32000))[None]
+            sounds[f"ref_audio_{len(sounds)}"] = {"waveform": samples, "sample_rate": 32000}
+    assert pictures and sounds
+    positive, latent = MiniMaxH3ReferenceToVideo.execute(
+        connected.clip, connected.vae, connected.audio_vae, compile_references(plan, cast, references).text,
+        *plan.size, plan.frames, ref_images=pictures, ref_audios=sounds,
+    ).args
+    sampled = custom.SamplerCustomAdvanced.execute(
+        custom.RandomNoise.execute(seed)[0], custom.BasicGuider.execute(connected.model, positive)[0],
+        custom.KSamplerSelect.execute(options.sampler)[0],
+        custom.BasicScheduler.execute(connected.model, options.scheduler, steps, 1.0)[0], latent,
+    )  # fmt: skip
+    return sampled[0]["samples"]
+
+
 def ltx_connected(model: Any) -> Any:
     net, lattice = model.model.diffusion_model, importlib.import_module(f"{PACKAGE}.ltx").LTX.lattice
     both = net.cross_attention_dim + net.audio_cross_attention_dim
@@ -100,6 +152,7 @@ def _ltx_stock(backbone: Any, plan: Any, cast: Any, seed: int, steps: int) -> An
 
 
 FAMILIES = {
+    "h3": Family(minimax_h3, _h3_connected, _h3_stock, {"cfg": 1.0}),
     "wan": Family(wan, _wan_connected, _wan_stock),
     "ltx-2": Family(lambda seed: ltx(seed, LTX), ltx_connected, _ltx_stock),
     "ltx-2.3 with a voice": Family(lambda seed: ltx(seed, LTX_2_3), ltx_connected, _ltx_stock, {"id_lora": True}),

@@ -297,6 +297,17 @@ def tokens_of(layout, kinds):
     ]
 
 
+_conditioned = {}
+
+
+def conditioned(family, cast):
+    """The scene as the family is told it, which no policy changes."""
+    if id(family) not in _conditioned:
+        backbone = family.backbone()
+        _conditioned[id(family)] = backbone.condition(planned(backbone, cast), cast)
+    return _conditioned[id(family)]
+
+
 def recorded(family, cast, policy, model=None, change: Callable | None = None) -> list[Call]:
     """The attention calls of the first block in the first step under a policy. change(at, k, v) may change a call's
     keys and values, [B, heads, keys, head_dim]."""
@@ -304,8 +315,7 @@ def recorded(family, cast, policy, model=None, change: Callable | None = None) -
 
     hooks = import_module(f"{PACKAGE}.hooks")
     backbone = family.backbone(model, policy=policy, steps=1)
-    plan = planned(backbone, cast)
-    conditioning = backbone.condition(plan, cast)
+    conditioning = conditioned(family, cast)
     routing = hooks.Routing(conditioning.layouts, policy, backbone.attentions, backbone.layers)
     install, calls = hooks.install, []
 
