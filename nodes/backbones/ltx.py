@@ -54,7 +54,7 @@ _COMPRESSION, _COMPRESSION_2_5 = 33, 18
 _IDENTITY_GUIDANCE = 3.0  # the default of LTXVReferenceAudio
 _SHIFTS, _TERMINAL = (2.05, 0.95), 0.1  # the defaults of LTXVScheduler
 _VOICE_TIME = -1.0
-_LEAST_TILE = 8  # latents a side, and a fourth of it in time
+_LEAST_TILE = (2, 8)  # latents in time and a side
 # Options by which guidance nodes have blocks leave attentions out.
 _NO_PICTURE, _NO_SOUND = ("run_vx", False), ("run_ax", False)
 _DEAF, _BLIND = ("a2v_cross_attn", False), ("v2a_cross_attn", False)
@@ -90,7 +90,8 @@ class LTX(ComfyBackbone):
 
     @property
     def kind(self) -> str:
-        """Told by what came with each generation: words modulated by noise with 2.3, marked keyframes with 2.5."""
+        """Told by what came with each generation: words modulated by noise with 2.3, marked keyframes and
+        layers without bias with 2.5."""
         net = self._diffusion_model
         version = "LTX-2.5" if self._is_2_5 else "LTX-2.3" if net.cross_attention_adaln else "LTX-2"
         gated = "gated attention" if net.apply_gated_attention else "plain attention"
@@ -149,9 +150,11 @@ class LTX(ComfyBackbone):
             POSITIVE: self._layout(plan, spans, rows[POSITIVE], voice, ended),
             NEGATIVE: self._layout(plan, (), rows[NEGATIVE], voice, ended),
         }
-        notes = (*prompt.notes, *references.left_out)
+        notes = [*prompt.notes, *references.left_out]
+        if plan.lines and not owner:
+            notes.append("voices: words alone tell of them. Load an ID-LoRA and say so to give one speaker theirs.")
         mask = latent.get("noise_mask")
-        return Conditioned(plan, positive, negative, layouts, latent["samples"], mask, notes, model)
+        return Conditioned(plan, positive, negative, layouts, latent["samples"], mask, tuple(notes), model)
 
     def prompt(self, plan: Plan, cast: Cast, references: References) -> Prompt:
         return compile_prose(plan, cast)
@@ -186,11 +189,10 @@ class LTX(ComfyBackbone):
         latents, side = shape[2], max(shape[3:])
         if fits(latents, side):
             return vae.decode(video)
-        while not fits(latents, side) and (4 * latents > _LEAST_TILE or side > _LEAST_TILE):
-            if 4 * latents > _LEAST_TILE:
-                latents = -(-latents // 2)
-            else:
-                side = -(-side // 2)
+        while latents > _LEAST_TILE[0] and not fits(latents, side):
+            latents = -(-latents // 2)
+        while side > _LEAST_TILE[1] and not fits(latents, side):
+            side = -(-side // 2)
         return vae.decode_tiled(video, side, side, side // 4, latents, max(1, latents // 4))
 
     def _denoise(
@@ -293,7 +295,8 @@ class LTX(ComfyBackbone):
 
     @property
     def _is_2_5(self) -> bool:
-        return getattr(self._diffusion_model, "keyframes_abs_pos_embedding", None) is not None
+        net = self._diffusion_model
+        return getattr(net, "keyframes_abs_pos_embedding", None) is not None or not getattr(net, "ff_bias", True)
 
     @property
     def _codec(self) -> torch.nn.Module:

@@ -46,7 +46,11 @@ def sampled(made, conditioning, seed=5, **how):
 
 @pytest.mark.parametrize(
     ("config", "kind"),
-    [(LTX, "LTX-2 (plain attention"), (LTX_2_3, "LTX-2.3 (gated attention"), (LTX_2_5, "LTX-2.5 (gated attention")],
+    [
+        (LTX, "LTX-2 (plain attention"), (LTX_2_3, "LTX-2.3 (gated attention"), (LTX_2_5, "LTX-2.5 (gated attention"),
+        (LTX_2_5 | {"use_keyframes_abs_pos_embedding": False}, "LTX-2.5 (gated attention"),
+    ],
+    ids=["2", "2.3", "2.5", "2.5 without marks"],
 )
 def test_its_generations_are_told_apart(config, kind):
     found = backbone(config).found
@@ -239,7 +243,8 @@ def leak(config, cast):
 
 @pytest.mark.parametrize("config", [LTX, LTX_2_3], ids=["2", "2.3"])
 def test_connectors_carry_a_shots_words_into_every_other_row(config, cast):
-    """Before our reach: so isolation of text starts behind them. Of random weights, so no measure of real ones."""
+    """Before our reach, so isolation of text starts behind them. One layer of random weights moves other rows by 0.7 %
+    (LTX-2) to 1.8 % (2.3) of what it moves the changed ones; of trained weights that says nothing."""
     leaks = leak(config, cast)
     assert all(0 < share < 1 for share in leaks.values()), leaks
 
@@ -365,12 +370,12 @@ def test_a_voice_is_given_only_where_the_id_lora_is_said_to_be_loaded(cast):
     plan = planned(made, cast)
     told = without.condition(plan, cast)
     assert "ref_audio" not in told.positive[0][1] and not told.layouts[0].count([REFERENCE]) and told.model is None
-    assert any("voice" in note and "takes no sounds" in note for note in told.notes)
+    assert any("@leo, voice: left out" in note for note in told.notes) and "Load an ID-LoRA" in told.notes[-1]
     given = made.condition(plan, cast)
     (voice,) = given.layouts[0].select(REFERENCE)
     assert len(voice) == given.positive[0][1]["ref_audio"]["tokens"].shape[1] > 25
     (other,) = {"mira", "leo"} - {voice.owner}
-    assert any(f"@{other}, voice" in note for note in given.notes)
+    assert any(f"@{other}, voice" in note for note in given.notes) and "Load an ID-LoRA" not in given.notes[-1]
 
 
 def test_who_speaks_unseen_still_has_their_voice(cast):
