@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from pathlib import Path
 
 PACK = Path(__file__).parents[2]
 LAUNCHER = Path(__file__).with_name("start_comfyui.py")
+TINY_LOADERS = Path(__file__).with_name("tiny_loaders")
 START_SECONDS = 180
 
 
@@ -98,9 +100,10 @@ class Server:
 
 @contextmanager
 def started(checkout: Path, base: Path):
-    """A server from `checkout` whose every file lies in `base`, and which loads no other pack than this one."""
-    for folder in ("custom_nodes", "input", "output", "models"):
+    """A server from `checkout` whose every file lies in `base`. It loads this pack and the tests' tiny loaders only."""
+    for folder in ("input", "output", "models"):
         (base / folder).mkdir(parents=True)
+    shutil.copytree(TINY_LOADERS, base / "custom_nodes" / TINY_LOADERS.name)
     # JSON is YAML, and quotes what Windows' paths have in them.
     paths, log = base / "paths.yaml", base / "server.log"
     paths.write_text(json.dumps({"pack": {"custom_nodes": str(PACK.parent)}}), "utf-8")
@@ -110,10 +113,14 @@ def started(checkout: Path, base: Path):
     command = [
         os.environ.get("COMFYUI_PYTHON", sys.executable), str(LAUNCHER), str(checkout),
         "--cpu", "--listen", "127.0.0.1", "--port", str(port), "--disable-auto-launch", "--disable-api-nodes",
-        "--disable-all-custom-nodes", "--whitelist-custom-nodes", PACK.name, "--base-directory", str(base),
-        "--extra-model-paths-config", str(paths), "--database-url", "sqlite:///:memory:", "--preview-method", "auto",
+        "--disable-all-custom-nodes", "--whitelist-custom-nodes", PACK.name, TINY_LOADERS.name,
+        "--base-directory", str(base), "--extra-model-paths-config", str(paths),
+        "--database-url", "sqlite:///:memory:", "--preview-method", "auto",
     ]
-    environment = {**os.environ, "KLING_LIBRARY": str(base / "library"), "NO_COLOR": "1"}
+    environment = {
+        **os.environ, "KLING_LIBRARY": str(base / "library"), "KLING_TINY_MODELS": str(TINY_LOADERS.parent),
+        "NO_COLOR": "1", "PYTHONPATH": str(PACK),
+    }  # fmt: skip
     with log.open("w", encoding="utf-8") as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=environment)
         server = Server(f"http://127.0.0.1:{port}", base, log)

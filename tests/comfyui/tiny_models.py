@@ -44,27 +44,43 @@ _LTX_VIDEO = {
 }  # fmt: skip
 
 
+File = tuple[dict[str, torch.Tensor], dict[str, str]]
+"""Weights and metadata of a model's file."""
+
+
+def model_of(file: File):
+    """The MODEL that ComfyUI's loader makes of a file."""
+    import comfy.sd
+
+    weights, metadata = file
+    return comfy.sd.load_diffusion_model_state_dict(weights, metadata=metadata)
+
+
 def wan(seed: int = 0, pictures: bool = False):
     """A MODEL of Wan text-to-video, or with `pictures` of Wan 2.2 image-to-video."""
+    return model_of(wan_file(seed, pictures))
+
+
+def wan_file(seed: int = 0, pictures: bool = False) -> File:
     import comfy.ldm.wan.model
     import comfy.ops
-    import comfy.sd
 
     config = WAN | {"in_dim": 36 if pictures else 16, "model_type": "t2v"}
     net = comfy.ldm.wan.model.WanModel(**config, operations=comfy.ops.disable_weight_init)
-    metadata = {"config": json.dumps({"transformer": config | {"image_model": "wan2.1"}})}
-    return comfy.sd.load_diffusion_model_state_dict(random_weights(net, seed), metadata=metadata)
+    return random_weights(net, seed), {"config": json.dumps({"transformer": config | {"image_model": "wan2.1"}})}
 
 
 def ltx(seed: int = 0, config: dict = LTX):
     """A MODEL of LTX-2 with sound, or by its config of one of those after it."""
+    return model_of(ltx_file(seed, config))
+
+
+def ltx_file(seed: int = 0, config: dict = LTX) -> File:
     import comfy.ldm.lightricks.av_model
     import comfy.ops
-    import comfy.sd
 
     net = comfy.ldm.lightricks.av_model.LTXAVModel(**config, operations=comfy.ops.disable_weight_init)
-    metadata = {"config": json.dumps({"transformer": config | {"image_model": "ltxav"}})}
-    return comfy.sd.load_diffusion_model_state_dict(random_weights(net, seed), metadata=metadata)
+    return random_weights(net, seed), {"config": json.dumps({"transformer": config | {"image_model": "ltxav"}})}
 
 
 def ltx_audio_vae(seed: int = 0):
@@ -105,12 +121,15 @@ H3 = {
 
 def minimax_h3(seed: int = 0):
     """A MODEL of MiniMax H3. Its shapes are all that the loader asks for."""
+    return model_of(minimax_h3_file(seed))
+
+
+def minimax_h3_file(seed: int = 0) -> File:
     import comfy.ldm.minimax.model
     import comfy.ops
-    import comfy.sd
 
     net = comfy.ldm.minimax.model.MiniMaxH3Model(**H3, operations=comfy.ops.disable_weight_init)
-    return comfy.sd.load_diffusion_model_state_dict(random_weights(net, seed) | {"rope.inv_freq": torch.ones(1)})
+    return random_weights(net, seed) | {"rope.inv_freq": torch.ones(1)}, {}
 
 
 class WordCLIP:
