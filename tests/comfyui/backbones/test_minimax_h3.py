@@ -1,4 +1,4 @@
-"""What is special to MiniMax H3: its packed layout, what it is told, its own VAEs, and how far our rules reach."""
+"""What is special to MiniMax H3: what it is told, its packed layout, and how far our rules reach."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from families import FAMILIES, PACKAGE
-from tiny_models import QwenCLIP, minimax_h3_audio_vae, minimax_h3_vae
+from tiny_models import QwenCLIP
 
 from kling_core.attention import routing
 from kling_core.attention.layout import REFERENCE, TEXT
@@ -418,53 +418,3 @@ def test_a_guide_is_followed_the_closer_the_stronger(people):
     assert apart[0] > apart[1] > apart[2]
     plain = sampled(backbone, conditioning)
     assert torch.equal(plain.video, sampled(backbone, conditioning, keep=guided_by(empty, guide, 0.0)).video)
-
-
-# Its own VAEs ---------------------------------------------------------------------------------------------------------
-
-
-def test_decoding_in_pieces_is_decoding_the_whole():
-    vae = minimax_h3_vae()
-    backbone = h3()
-    backbone.connected = replace(backbone.connected, vae=vae)
-    plan = planned(backbone)
-    video = torch.randn(backbone.empty(plan).video.shape, generator=torch.Generator().manual_seed(0))
-    latents = replace(backbone.empty(plan), video=video)
-    whole = vae.decode(video.transpose(0, 1)[None])[0]
-    whole = (whole.float().clamp(0, 1) * 255).round().byte().numpy()
-    assert whole.std() > 10 and len(whole) == plan.frames
-    width, height = plan.size
-    group = 17 * width * height * 3 * 5
-    for budget, most in ((1, 22), (3 * group, 39), (None, plan.frames)):
-        pieces = list(backbone.decode_video(latents, plan, Cast(), memory_budget=budget))
-        assert max(map(len, pieces)) <= most and np.array_equal(np.concatenate(pieces), whole)
-    assert [len(piece) for piece in pieces] == [shot.frames for shot in plan.shots]
-
-
-def test_its_sound_lasts_as_long_as_the_film():
-    backbone = h3()
-    backbone.connected = replace(backbone.connected, audio_vae=minimax_h3_audio_vae())
-    plan = short_plan(backbone, "Shot 1 (1s, wide): A tree.")
-    audio = torch.randn(backbone.empty(plan).audio.shape, generator=torch.Generator().manual_seed(0))
-    sound = backbone.decode_audio(replace(backbone.empty(plan), audio=audio), plan)
-    assert sound.dtype == np.float32 and sound.shape == (2, round(plan.seconds * 32000))
-    assert np.isfinite(sound).all() and not np.array_equal(sound[0], sound[1])
-
-
-def test_a_guides_shots_are_encoded_each_by_itself():
-    """The VAE takes 17 frames at a time, and cuts lie between those."""
-    backbone = h3(short_edge=32)
-    backbone.connected = replace(backbone.connected, vae=minimax_h3_vae())
-    plan = short_plan(backbone, "Shot 1 (1s, wide): A tree. Shot 2 (1s, close-up): A leaf falls.")
-    film = np.random.default_rng(0).integers(0, 256, (plan.frames, *plan.size[::-1], 3), dtype=np.uint8)
-    other = film.copy()
-    other[plan.shots[1].start :] = 0
-    one, two = (backbone.encode_video([each], plan) for each in (film, other))
-    stays = latent_shots(plan) == 0
-    assert one.shape == backbone.empty(plan).video.shape
-    assert torch.equal(one[stays], two[stays]) and not torch.equal(one[~stays], two[~stays])
-
-
-def short_plan(backbone, script):
-    limits = replace(backbone.limits, seconds=(0.5, 3.0))
-    return resolve(parse_script(script), Cast(), backbone.grid, limits)
