@@ -2,10 +2,12 @@
 
 What the model is told is made by ComfyUI's own nodes for it, called from here, so that it is told the same on every
 version. All tokens of a block meet in one attention, which is where our rules reach. They do not reach the two layers
-before the blocks that mix the whole text (the token refiner), nor Qwen, which has read each prompt from its start: what
-the text of a later shot gives away there stays in the text of all shots. Shown on random weights with all rules hard
-(tests/comfyui/backbones/test_minimax_h3.py): with the text of shot 2 perturbed before the refiner, shot 1's prediction
-changes by LEAK of its own size, against STOCK without any rule.
+before the blocks that mix the whole text (the token refiner), nor Qwen, which reads the prompt from its start. What
+shots tell each other there stays in their text. Measured on six models of random weights, two shots fully isolated, all
+words of shot 2 replaced before the refiner (tests/comfyui/backbones/test_minimax_h3.py has the first): the other rows
+of text change by 1.4 to 5.2 percent of their size, shot 1's prediction by 0.4 to 5.2 percent, about as much as without
+any rule (0.2 to 3.8). Replaced after the refiner, it does not change. Random weights attend evenly to everything, so
+trained ones may leak less or more.
 """
 
 from __future__ import annotations

@@ -89,16 +89,19 @@ def layout_of(
     rows = encoded.rows_before()
     if rows is None:
         return None
+    shown = [item.element for item in references.items] or [None] * encoded.shown
+    # A soundtrack is part of its video's block.
+    given = [item.element for item in references.items if item.soundtrack_of is None]
+    blocks = told.get("minimax_refs", ())
+    if (len(shown), len(given)) != (encoded.shown, len(blocks)):
+        return None
     builder = LayoutBuilder()
-    owners = [item.element for item in references.items] or [None] * encoded.shown
-    for owner, (start, stop) in zip(owners, pairwise(rows), strict=True):
+    for owner, (start, stop) in zip(shown, pairwise(rows), strict=True):
         add_references(builder, stop - start, owner)
     add_text(builder, spans, encoded.rows - rows[-1])
     for count in _keyframes(told.get("minimax_keyframes", ())):
         add_references(builder, count)
-    # A soundtrack is part of its video's block.
-    owners = [item.element for item in references.items if item.soundtrack_of is None]
-    for owner, block in zip(owners, told.get("minimax_refs", ()), strict=True):
+    for owner, block in zip(given, blocks, strict=True):
         for count in _block(block):
             add_references(builder, count, owner)
     video, sound = latent.unbind()

@@ -6,6 +6,7 @@ from __future__ import annotations
 import functools
 import json
 import zlib
+from unittest import mock
 
 import torch
 
@@ -94,6 +95,7 @@ def random_weights(net: torch.nn.Module, seed: int) -> dict[str, torch.Tensor]:
     }  # fmt: skip
 
 
+# Text of another width than the stream, or the model would take it for refined already.
 H3 = {
     "hidden_size": 8, "num_layers": 3, "token_refiner_num_layers": 2, "num_attention_heads": 2, "attention_head_dim": 6,
     "ffn_hidden_size": 8, "latents_dim": 24, "audio_latents_dim": 32, "text_dim": 12, "timestep_input_dim": 8,
@@ -227,3 +229,28 @@ class BlockVAE:
         grey = latents[0].mean(0).repeat_interleave(lengths, 0)
         grey = grey.repeat_interleave(self.stride, 1).repeat_interleave(self.stride, 2)
         return ((grey + 1) / 2).clamp(0, 1)[None, ..., None].expand(-1, -1, -1, -1, 3)
+
+
+def minimax_h3_vae(seed: int = 0):
+    """A VAE of MiniMax H3's pictures: its true class, whose sizes are written into it, made with small parts."""
+    import comfy.ldm.minimax.vae as module
+
+    decoder = functools.partial(module.ViT3DDecoder, num_layers=2, heads=2, dim_head=16)
+    network = functools.partial(module.MiniMaxH3VideoVAE, ch=32, ch_mult=(1,) * 6, num_res_blocks=1)
+    with mock.patch.object(module, "ViT3DDecoder", decoder), mock.patch.object(module, "MiniMaxH3VideoVAE", network):
+        return _loaded_vae(network(), seed)
+
+
+def minimax_h3_audio_vae(seed: int = 0):
+    """A VAE of MiniMax H3's sound, likewise."""
+    import comfy.ldm.minimax.audio_vae as module
+
+    network = functools.partial(module.MiniMaxH3AudioVAE, encoder_dim=2, latent_dim=64, decoder_dim=128)
+    with mock.patch.object(module, "MiniMaxH3AudioVAE", network):
+        return _loaded_vae(network(), seed)
+
+
+def _loaded_vae(network: torch.nn.Module, seed: int):
+    import comfy.sd
+
+    return comfy.sd.VAE(sd=network.state_dict() | random_weights(network, seed))

@@ -9,7 +9,10 @@ from kling_core.demo import DEMO_SCRIPT
 
 WORKFLOWS = Path(__file__).parents[2] / "workflows"
 API_FORMS = sorted((WORKFLOWS / "api").glob("*.json"))
-CORE_NODES = {"CreateVideo", "SaveVideo", "PreviewAny"}
+CORE_NODES = {
+    "CreateVideo", "SaveVideo", "PreviewAny", "LoadImage", "UNETLoader", "CLIPLoader", "VAELoader",
+    "CheckpointLoaderSimple", "LTXAVTextEncoderLoader", "LTXVAudioVAELoader",
+}  # fmt: skip
 
 
 def own_nodes(path):

@@ -113,6 +113,15 @@ def test_the_stronger_keep_has_its_value():
         assert keep.video[:, 0, 0].tolist() == [1, 0.5]
 
 
+def test_tokens_of_stereo_sound_are_kept_whole():
+    """Some models' audio tokens are [tokens, channels, 2]."""
+    like = Latents(torch.zeros(2, 3, 4, 4), torch.zeros(6, 5, 2))
+    sound = torch.randn(6, 5, 2)
+    given, nothing = given_sound(like, sound, track=0), guided_by(like, torch.ones_like(like.video), 0.5)
+    for keep in (merged(given, nothing), merged(nothing, given)):
+        assert keep.audio.tolist() == [1.0] * 6 and torch.equal(keep.latents.audio, sound)
+
+
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_a_guide_at_full_strength_is_the_film_and_at_none_leaves_no_trace(solver):
     guide = torch.randn_like(scene_noise(PLAN).video)
