@@ -251,16 +251,24 @@ def test_connectors_carry_a_shots_words_into_every_other_row(config, cast):
 
 def shot_by_shot(layout, policy, *, queries, keys, **where):
     """A policy for tests only: a shot sees nothing but itself and what belongs to no shot."""
-    routing = importlib.import_module("kling_core.attention.routing")
-    looking, seen = (routing._numbered(layout, frozenset(kinds)) for kinds in (queries, keys))
+    looking, seen = spans_of(layout, queries), spans_of(layout, keys)
     groups = [
         Group(
-            tuple((each.start, each.stop) for each in looking if each.shot == shot),
-            tuple(KeySpan(each.start, each.stop) for each in seen if each.shot in (None, shot)),
+            tuple(span for of, span in looking if of == shot),
+            tuple(KeySpan(*span) for of, span in seen if of in (None, shot)),
         )
-        for shot in sorted({each.shot for each in looking})
+        for shot in sorted({shot for shot, _ in looking})
     ]
-    return SpanTable(sum(map(len, looking)), sum(map(len, seen)), tuple(groups))
+    return SpanTable(layout.count(queries), layout.count(keys), tuple(groups))
+
+
+def spans_of(layout, kinds):
+    """Shot and [start, stop) of the segments of some kinds, as if there were no others."""
+    found, at = [], 0
+    for segment in layout.select(*kinds):
+        found.append((segment.shot, (at, at + len(segment))))
+        at += len(segment)
+    return [(shot, span) for shot, span in found if span[0] < span[1]]
 
 
 @pytest.mark.parametrize("config", [LTX, LTX_2_3, LTX_2_5], ids=["2", "2.3", "2.5"])
