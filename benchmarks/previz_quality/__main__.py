@@ -20,10 +20,11 @@ import time
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from benchmarks.json_lines import write_json
 from benchmarks.previz_quality.ablation import ablation_jobs, ablation_table, summarise_ablation
 from benchmarks.previz_quality.crew import Job, film_scenes
 from benchmarks.previz_quality.films import fingerprints
-from benchmarks.previz_quality.records import Records, write_json
+from benchmarks.previz_quality.records import Records
 from benchmarks.previz_quality.summary import summarise, table, write_table
 from benchmarks.results import describe_machine
 from kling_core.continuity.identity import INSTRUMENT, instrument_error

@@ -47,7 +47,7 @@ def check(
     """
     _refuse_strangers(frames, plan, cast)
     frames = _at_most(frames, _WIDEST)
-    listener = _listener(photographic)
+    listener = chosen_listener(photographic)
 
     def done(measurements: int) -> None:
         if progress:
@@ -123,7 +123,8 @@ def _at_most(frames: np.ndarray, widest: int) -> np.ndarray:
     return np.stack([cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in frames])
 
 
-def _listener(photographic: bool) -> voices.Listener:
+def chosen_listener(photographic: bool) -> voices.Listener:
+    """What `check` tells voices by: speaker embeddings for real people, where they are installed."""
     if photographic:
         from kling_core.continuity import speaker_embeddings
 
