@@ -200,14 +200,17 @@ class ComfyBackbone(ABC):
         return choose(plan, cast, self.reference_limits)
 
     def forecast(self, plan: Plan, cast: Cast) -> str:
-        """What sampling will take, before anything runs. Time is told once anything was sampled."""
+        """What sampling will take, before anything runs, and what the prompt changed of the director's words. Time is
+        told once anything was sampled."""
         references, model = self.references(plan, cast), self.connected.model
-        text = len(clip_tokens(self.tokenize(self.prompt(plan, cast, references).text)))
-        free = comfy.model_management.get_free_memory(model.load_device)
-        return forecast_text(forecast(
-            plan, references, self.reference_limits, self.shape, weights=model.model_size(), memory_free=free,
-            text_tokens=text, measured=self._measured, steps=self.defaults.steps,
+        prompt = self.prompt(plan, cast, references)
+        told = forecast_text(forecast(
+            plan, references, self.reference_limits, self.shape, weights=model.model_size(),
+            memory_free=comfy.model_management.get_free_memory(model.load_device),
+            text_tokens=len(clip_tokens(self.tokenize(prompt.text))), measured=self._measured,
+            steps=self.defaults.steps,
         ))  # fmt: skip
+        return "\n".join([told, *(["Prompt:"] if prompt.notes else []), *(f"  {note}" for note in prompt.notes)])
 
     @property
     def weights(self) -> str:

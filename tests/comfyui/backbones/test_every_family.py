@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -235,6 +236,15 @@ def test_the_forecast_counts_the_films_tokens_and_tells_time_once_a_step_was_mea
     assert f"{backbone.lattice.latents(plan.frames) * rows * columns:,} video" in before
     sampled(backbone, plan, cast)
     assert len(backbone.forecast(plan, cast)) > len(before)
+
+
+def test_the_forecast_tells_what_the_prompt_changed_of_the_directors_words(family, cast):
+    """A negative that nobody can turn into a positive: a family without a negative branch leaves it out and says so."""
+    backbone = family.backbone()
+    plan = replace(planned(backbone, cast), negative="wobbling teapots")
+    prompt = backbone.prompt(plan, cast, backbone.references(plan, cast))
+    assert prompt.negative or prompt.notes
+    assert all(note in backbone.forecast(plan, cast) for note in prompt.notes)
 
 
 def test_a_wrong_vae_is_told_before_anything_runs(family):
