@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     import numpy as np
@@ -68,6 +68,13 @@ class Keep:
     audio: "torch.Tensor"
 
 
+class Conditioning(Protocol):
+    """A scene as a model is told it: its own business, but for `notes`, a sentence for each thing that it is told
+    otherwise than the director wrote it, or cannot be told."""
+
+    notes: tuple[str, ...]
+
+
 class Backbone(Protocol):
     """A model family behind one contract. Methods run in the order in which they stand here.
 
@@ -92,13 +99,13 @@ class Backbone(Protocol):
         *,
         first_frame: "np.ndarray | None" = None,
         last_frame: "np.ndarray | None" = None,
-    ) -> Any:
+    ) -> Conditioning:
         """Everything that the model is told. first_frame, last_frame: uint8 [H, W, 3] that the film is to begin and to
         end with."""
         ...
 
     def sample(
-        self, conditioning: Any, *, seed: int, settings: Settings, keep: Keep | None = None,
+        self, conditioning: Conditioning, *, seed: int, settings: Settings, keep: Keep | None = None,
         progress: Progress | None = None,
     ) -> Latents: ...
 

@@ -79,9 +79,8 @@ def carry_out(job: Job) -> None:
 
 
 def print_notes(scene: "Scene") -> None:
-    for line in scene.speech:
-        if line.note:
-            print(printable(f"note: {line.note}"))
+    for note in (*scene.notes, *(line.note for line in scene.speech if line.note)):
+        print(printable(f"note: {note}"))
 
 
 def _single(job: Job, backbone: "Backbone", bar: ProgressBar) -> "Scene":

@@ -39,8 +39,9 @@ class Scene:
     sound: float32 [2, N] at the grid's audio rate, settled, see `take`; so are the latents of backbones whose takes are
     saved. seed: of this sampling; seeds: of each shot, where it is a retake those of the shots that stay are older.
     structure: the guide's strength.
-    first_frame, last_frame: whether the film begins, ends with a given picture. timings: seconds by stage, growing as
-    stages are done.
+    first_frame, last_frame: whether the film begins, ends with a given picture. notes: a sentence for each thing that
+    the backbone was told otherwise than the director wrote it, or could not be told. timings: seconds by stage, growing
+    as stages are done.
     """
 
     plan: "Plan"
@@ -56,6 +57,7 @@ class Scene:
     retake: "Retake | None" = None
     first_frame: bool = False
     last_frame: bool = False
+    notes: tuple[str, ...] = ()
     timings: dict[str, float] = field(default_factory=dict)
 
     def pictures(self) -> Iterator[np.ndarray]:
@@ -171,6 +173,7 @@ def shoot(
         structure=structure, retake=retake,
         first_frame=first_frame is not None or bool(retake and retake.take.first_frame),
         last_frame=last_frame is not None or bool(retake and retake.take.last_frame),
+        notes=conditioning.notes,
         timings=timings,
     )
 

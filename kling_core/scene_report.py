@@ -39,6 +39,7 @@ def scene_report(scene: "Scene") -> dict[str, Any]:
         "settings": asdict(scene.settings),
         "cast": [_binding_json(binding) for binding in scene.cast.bindings],
         "plan": plan_json(plan),
+        "notes": list(scene.notes),
         "cuts": [shot.start / fps for shot in plan.shots[1:]],
         "speech": [
             {"line": line.index, "speaker": line.speaker, "start": round(line.start, _DIGITS),

@@ -61,6 +61,11 @@ class Backbone(io.ComfyNode):
                     "id_lora", default=False, optional=True,
                     tooltip="LTX: an ID-LoRA is loaded. Whoever speaks most gets the voice of their element.",
                 ),
+                io.Sigmas.Input(
+                    "sigmas", optional=True,
+                    tooltip="Of any scheduler node, in place of scheduler and steps: for distilled weights and LoRAs "
+                    "that come with noise levels of their own.",
+                ),
             ],
             outputs=[
                 sockets.Backbone.Output("backbone", display_name="BACKBONE"),
@@ -71,14 +76,14 @@ class Backbone(io.ComfyNode):
     @classmethod
     def execute(
         cls, model, clip, vae, sampler: str, scheduler: str, steps: int, cfg: float, short_edge: int, routing: str,
-        shots: str, audio_vae=None, low_noise=None, checkpoint: str = "auto", id_lora: bool = False,
+        shots: str, audio_vae=None, low_noise=None, checkpoint: str = "auto", id_lora: bool = False, sigmas=None,
     ) -> io.NodeOutput:
         from .backbones import backbone_of
-        from .backbones.comfy_backbone import Connected, Options
+        from .backbones.contracts import Connected, Options
         from .backbones.policies import policy
 
         backbone = backbone_of(
             Connected(model, clip, vae, audio_vae, low_noise),
-            Options(sampler, scheduler, cfg, steps, short_edge, policy(routing, shots), checkpoint, id_lora),
+            Options(sampler, scheduler, cfg, steps, short_edge, policy(routing, shots), checkpoint, id_lora, sigmas),
         )
         return io.NodeOutput(backbone, backbone.found)

@@ -46,6 +46,9 @@ class VideoSampler(io.ComfyNode):
             outputs=[
                 io.Latent.Output("latent", display_name="LATENT"),
                 sockets.Plan.Output("plan", display_name="PLAN"),
+                io.String.Output(
+                    "notes", tooltip="What the model is told otherwise than the script has it, or cannot be told."
+                ),
             ],
         )
 
@@ -70,4 +73,4 @@ class VideoSampler(io.ComfyNode):
             last_frame=None if last_frame is None else convert.picture(last_frame),
             progress=host.HostProgress(steps),
         )
-        return io.NodeOutput(convert.latent(scene), scene.plan)
+        return io.NodeOutput(convert.latent(scene), scene.plan, "\n".join(scene.notes))

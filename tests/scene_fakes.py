@@ -1,5 +1,7 @@
 """A backbone without weights and elements without photographs, for tests of the spine."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import torch
 
@@ -41,7 +43,7 @@ class FakeBackbone:
 
     def condition(self, plan, cast, speech=(), *, first_frame=None, last_frame=None):
         self.asked.update(plan=plan, cast=cast, speech=speech, first_frame=first_frame, last_frame=last_frame)
-        return plan
+        return SimpleNamespace(plan=plan, notes=("Everybody is grey.",))
 
     def forecast(self, plan, cast):
         return f"{plan.frames} frames"
@@ -56,7 +58,7 @@ class FakeBackbone:
         for step in range(1, settings.steps + 1):
             if progress:
                 progress(step, settings.steps, None)
-        return self.empty(conditioning)
+        return self.empty(conditioning.plan)
 
     def encode_video(self, portions, plan):
         frames = torch.from_numpy(np.concatenate(list(portions))).float().permute(0, 3, 1, 2)

@@ -45,6 +45,7 @@ def test_lines_are_heard_in_their_time(scene):
 def test_sheet_and_report_are_written_on_demand(scene, tmp_path):
     scene.write(tmp_path / "film.mp4", sheet=tmp_path / "sheet.png", report=tmp_path / "report.json")
     report = json.loads((tmp_path / "report.json").read_text("utf-8"))
+    assert report["notes"] == ["Everybody is grey."]
     assert report["cuts"] == [2.0, 4.0] and report["seed"] == 7 and report["settings"]["steps"] == 2
     assert {"plan", "speak", "condition", "sample", "mix", "decode"} <= set(report["seconds"])
     assert sorted(os.listdir(tmp_path)) == ["film.mp4", "report.json", "sheet.png"]

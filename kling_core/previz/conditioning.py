@@ -33,7 +33,7 @@ class Conditioning:
     packed: the stream; `silent` gives the same as if nobody spoke, for audio guidance. references: [P, 40, 768]
     and known: [P, 40] of the bound people. speech: [frames, 64] clean tokens of the speech track; silence: the same
     without any speech. strength: the strongest binding of the cast, which scales reference guidance. ends: the pictures
-    that the film is to begin and to end with.
+    that the film is to begin and to end with. notes: as of any `backbone.Conditioning`.
     """
 
     plan: Plan
@@ -45,6 +45,7 @@ class Conditioning:
     strength: float
     silent: Callable[[], Packed]
     ends: Keep | None = None
+    notes: tuple[str, ...] = ()
 
 
 def make_conditioning(plan: Plan, cast: Cast, speech: tuple[SpokenLine, ...], codec: AudioCodec) -> Conditioning:

@@ -11,19 +11,16 @@ import hashlib
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import comfy.model_management
 import comfy.sample
 import comfy.samplers
-import comfy.utils
 import numpy as np
 import torch
 from comfy.nested_tensor import NestedTensor
 
 from kling_core.attention.layout import Layout
-from kling_core.attention.routing import Policy
 from kling_core.backbone import Keep, Latents, Limits, Progress, Settings
 from kling_core.errors import KlingError, Problem, ProblemList
 from kling_core.plan.forecast import MeasuredStep, ModelShape, forecast, forecast_text
@@ -33,72 +30,21 @@ from kling_core.plan.reference_limits import ReferenceLimits
 from kling_core.plan.references import References
 
 from . import OWN_SCHEDULER
+from .contracts import POSITIVE, Conditioned, Connected, Options
+from .encode_once import EncodeOnce, EncodingOnce
+from .framing import ASPECTS, as_image, sides
 from .hooks import Attention, Routing, install
+from .keeping import mask_of, pinned, started
+from .previews import StepCallback
 from .text import clip_tokens
 
 if TYPE_CHECKING:
     from comfy.model_patcher import ModelPatcher
-    from comfy.sd import CLIP, VAE
 
     from kling_core.elements.element import Cast
     from kling_core.plan.plan import Plan
     from kling_core.prompts.prompt import Prompt
     from kling_core.sound.speech import SpokenLine
-
-POSITIVE, NEGATIVE = 0, 1
-ASPECTS = {"16:9": 16 / 9, "9:16": 9 / 16, "1:1": 1.0}
-
-
-@dataclass(frozen=True)
-class Connected:
-    """What is plugged into the Backbone node. low_noise: the second expert of a model that has two."""
-
-    model: ModelPatcher
-    clip: CLIP
-    vae: VAE
-    audio_vae: VAE | None = None
-    low_noise: ModelPatcher | None = None
-
-
-@dataclass(frozen=True)
-class Options:
-    """How to sample and to route.
-
-    sampler, scheduler: ComfyUI's names, or OWN_SCHEDULER. cfg: 1 = no negative branch. short_edge: of the picture in
-    pixels, 0 = the family's own. checkpoint: what MiniMax H3's weights take, which no file of theirs tells:
-    "references" (Ref2VA), "frames" (FL2VA, first and last), or "auto", whatever the scene has. id_lora: whether LTX has
-    its LoRA for voices.
-    """
-
-    sampler: str = "euler"
-    scheduler: str = "simple"
-    cfg: float = 1.0
-    steps: int = 20
-    short_edge: int = 0
-    policy: Policy = Policy.open()
-    checkpoint: str = "auto"
-    id_lora: bool = False
-
-
-@dataclass(frozen=True)
-class Conditioned:
-    """A scene as the model is told it.
-
-    positive, negative: ComfyUI's CONDITIONING. layouts: of the tokens under each, by POSITIVE and NEGATIVE, where it is
-    known; others are not routed. latent: what sampling starts from, a tensor [1, C, T, H, W] or a nested one with
-    sound. mask: 1 where it is made anew, of the same kind, or None for all of it. notes: what the user should know.
-    model: the MODEL with what this scene adds to it, None for the connected one.
-    """
-
-    plan: Plan
-    positive: list
-    negative: list
-    layouts: Mapping[int, Layout]
-    latent: Any
-    mask: Any = None
-    notes: tuple[str, ...] = ()
-    model: ModelPatcher | None = None
-
 
 class ComfyBackbone(ABC):
     """See `kling_core.backbone.Backbone`. Subclasses are the families.
@@ -120,8 +66,10 @@ class ComfyBackbone(ABC):
 
     def __init__(self, connected: Connected, options: Options):
         self.connected, self.options = connected, options
-        self.defaults = Settings(steps=options.steps)
-        self._encoded: dict[str, Any] = {}
+        self.defaults = Settings(steps=options.steps if options.sigmas is None else len(options.sigmas) - 1)
+        self._once = EncodeOnce()
+        self._vae = EncodingOnce(connected.vae, self._once)
+        self._audio_vae = EncodingOnce(connected.audio_vae, self._once)
         self._measured: MeasuredStep | None = None
 
     @classmethod
@@ -200,8 +148,8 @@ class ComfyBackbone(ABC):
         return choose(plan, cast, self.reference_limits)
 
     def forecast(self, plan: Plan, cast: Cast) -> str:
-        """What sampling will take, before anything runs, and what the prompt changed of the director's words. Time is
-        told once anything was sampled."""
+        """What sampling will take, before anything runs, and the words that the model is told, with what they changed of
+        the director's. Time is told once anything was sampled."""
         references, model = self.references(plan, cast), self.connected.model
         prompt = self.prompt(plan, cast, references)
         told = forecast_text(forecast(
@@ -210,7 +158,7 @@ class ComfyBackbone(ABC):
             text_tokens=len(clip_tokens(self.tokenize(prompt.text))), measured=self._measured,
             steps=self.defaults.steps,
         ))  # fmt: skip
-        return "\n".join([told, *(["Prompt:"] if prompt.notes else []), *(f"  {note}" for note in prompt.notes)])
+        return "\n".join([told, "Prompt:", *(f"  {note}" for note in prompt.notes), "", prompt.text])
 
     @property
     def weights(self) -> str:
@@ -226,7 +174,11 @@ class ComfyBackbone(ABC):
     @property
     def latent_channels(self) -> int:
         """Of the latents of pictures."""
-        return self.connected.model.get_model_object("latent_format").latent_channels
+        return self._latent_format.latent_channels
+
+    @property
+    def _latent_format(self) -> Any:
+        return self.connected.model.get_model_object("latent_format")
 
     @property
     def _diffusion_model(self) -> torch.nn.Module:
@@ -253,21 +205,22 @@ class ComfyBackbone(ABC):
         latent, mask = conditioning.latent, conditioning.mask
         if keep is not None:
             latent, mask = self._with_kept(latent, mask, keep)
-        callback = _Callback(self, conditioning.plan, settings.steps, progress)
-        noise, started = comfy.sample.prepare_noise(latent, seed), time.perf_counter()
+        firsts = [self.lattice.latents(shot.start) for shot in conditioning.plan.shots]
+        callback = StepCallback(settings.steps, progress, firsts, self._latent_format)
+        noise, began = comfy.sample.prepare_noise(latent, seed), time.perf_counter()
         samples = self._denoise(conditioning, noise, latent, mask, seed, settings, callback)
-        seconds = (time.perf_counter() - started) / settings.steps
+        seconds = (time.perf_counter() - began) / settings.steps
         if POSITIVE in conditioning.layouts:
             self._measured = MeasuredStep(conditioning.layouts[POSITIVE].tokens, seconds)
         samples = samples.to(comfy.model_management.intermediate_device(), torch.float32)
         found = self.from_host(samples)
-        return found if keep is None else _pinned(found, keep)
+        return found if keep is None else pinned(found, keep)
 
     def _denoise(
         self, conditioning: Conditioned, noise: Any, latent: Any, mask: Any, seed: int, settings: Settings,
         callback: Any,
     ) -> Any:  # fmt: skip
-        model, sigmas = conditioning.model or self.connected.model, self.schedule(settings.steps)
+        model, sigmas = conditioning.model or self.connected.model, self.sigmas(settings.steps)
         return self._run(model, conditioning, noise, latent, mask, seed, sigmas, callback)
 
     def _run(
@@ -287,6 +240,17 @@ class ComfyBackbone(ABC):
     def _fits(self) -> Callable[[Layout, Mapping[str, Any]], bool]:
         """Tells, during one sampling, whether a model call packs its tokens as a layout says; see `Routing`."""
         return lambda layout, options: True
+
+    def sigmas(self, steps: int) -> torch.Tensor:
+        """The noise levels of all steps: those that the user connected, else those of the scheduler. KlingError for
+        another number of steps than connected levels have."""
+        given = self.options.sigmas
+        if given is None:
+            return self.schedule(steps)
+        if len(given) - 1 != steps:
+            what = f"{steps} are asked for, and the connected sigmas have {len(given) - 1}"
+            raise refuse("steps", what, "Set the VideoSampler's steps to 0, or connect other sigmas.")
+        return given
 
     def schedule(self, steps: int) -> torch.Tensor:
         """The noise levels of all steps, as ComfyUI's KSampler has them."""
@@ -316,21 +280,11 @@ class ComfyBackbone(ABC):
     def _with_kept(self, latent: Any, mask: Any, keep: Keep) -> tuple[Any, Any]:
         """What sampling starts from and what of it is made anew, once `keep` stays."""
         start = self.from_host(latent)
-        video = _where(keep.video[:, None], keep.latents.video, start.video)
-        audio = _where(keep.audio, keep.latents.audio, start.audio)
-        free = Latents((1 - keep.video)[:, None], _along(1 - keep.audio, start.audio))
-        if mask is not None:
-            given = self.from_host(mask)
-            free = Latents(torch.minimum(free.video, given.video), torch.minimum(free.audio, given.audio))
-        return self.to_host(Latents(video, audio)), self.to_host(free)
-
-    def fitted(self, picture: np.ndarray, plan: Plan) -> torch.Tensor:
-        """uint8 [H, W, 3] as [H, W, 3] in [0, 1] of the film's size, cropped to its shape as ComfyUI's nodes do it."""
-        still = torch.from_numpy(picture).float()[None].movedim(-1, 1) / 255
-        return comfy.utils.common_upscale(still, *plan.size, "bilinear", "center").movedim(1, -1)[0]
+        free = mask_of(keep, None if mask is None else self.from_host(mask), start)
+        return self.to_host(started(start, keep)), self.to_host(free)
 
     def encode_video(self, portions: Iterable[np.ndarray], plan: Plan) -> torch.Tensor:
-        frames = torch.from_numpy(np.concatenate(list(portions))).float() / 255
+        frames = as_image(np.concatenate(list(portions)))
         return self.connected.vae.encode(frames)[0].transpose(0, 1).float().cpu()
 
     def decode_video(
@@ -352,20 +306,6 @@ class ComfyBackbone(ABC):
         """[1, C, T, H, W] as pixels in [0, 1]."""
         return self.connected.vae.decode(video)
 
-    def preview(self, video: torch.Tensor, plan: Plan) -> torch.Tensor | None:
-        """The first latent of every shot in rough colours, [shots, H, W, 3] in [0, 1]; None where nobody knows them.
-
-        video: [1, C, T, H, W].
-        """
-        model_format = self.connected.model.get_model_object("latent_format")
-        factors = model_format.latent_rgb_factors
-        if factors is None:
-            return None
-        firsts = [self.lattice.latents(shot.start) for shot in plan.shots]
-        bias = getattr(model_format, "latent_rgb_factors_bias", None)
-        colours = torch.einsum("cthw,cr->thwr", video[0][:, firsts].float().cpu(), torch.tensor(factors))
-        return ((colours + torch.tensor(bias or [0.0] * 3) + 1) / 2).clamp(0, 1)
-
     def encode_text(self, text: str, **tokenizing: Any) -> list:
         """CONDITIONING of a text, made once for each."""
         return self._once(f"text {text}", lambda: self._encode(self.tokenize(text, **tokenizing)))
@@ -376,53 +316,6 @@ class ComfyBackbone(ABC):
 
     def _encode(self, tokens: Any) -> list:
         return self.connected.clip.encode_from_tokens_scheduled(tokens)
-
-    def _once(self, name: str, make: Any) -> Any:
-        """What is expensive to encode, by its content."""
-        key = hashlib.blake2b(name.encode(), digest_size=16).hexdigest()
-        if key not in self._encoded:
-            self._encoded[key] = make()
-        return self._encoded[key]
-
-
-@dataclass
-class _Callback:
-    """ComfyUI's step callback, handed on as our Progress. done: steps of an earlier expert."""
-
-    backbone: ComfyBackbone
-    plan: Plan
-    steps: int
-    progress: Progress | None
-    done: int = field(default=0)
-
-    def __call__(self, step: int, x0: Any, x: Any, total: int) -> None:
-        if self.progress is None:
-            return
-        video = x0.unbind()[0] if x0.is_nested else x0
-        self.progress(self.done + step + 1, self.steps, self.backbone.preview(video, self.plan))
-
-
-def sides(ratio: float) -> tuple[float, float]:
-    """Width and height of a picture whose short edge is 1."""
-    return (ratio, 1.0) if ratio >= 1 else (1.0, 1 / ratio)
-
-
-def _along(values: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
-    """[tokens] with as many dimensions as `like`, [tokens, …]."""
-    return values.reshape(-1, *(1,) * (like.dim() - 1))
-
-
-def _where(kept: torch.Tensor, value: torch.Tensor, otherwise: torch.Tensor) -> torch.Tensor:
-    """`value` wherever any of it is kept."""
-    return torch.where(_along(kept, value) > 0 if kept.dim() == 1 else kept > 0, value, otherwise)
-
-
-def _pinned(found: Latents, keep: Keep) -> Latents:
-    """What is kept whole at its value, to the bit."""
-    return Latents(
-        torch.where((keep.video == 1)[:, None], keep.latents.video, found.video),
-        torch.where(_along(keep.audio == 1, found.audio), keep.latents.audio, found.audio),
-    )
 
 
 def refuse(where: str, what: str, remedy: str) -> KlingError:

@@ -33,7 +33,9 @@ from kling_core.plan.references import References
 from kling_core.prompts.ltx import compile_prose
 
 from . import OWN_SCHEDULER
-from .comfy_backbone import NEGATIVE, POSITIVE, ComfyBackbone, Conditioned
+from .comfy_backbone import ComfyBackbone
+from .contracts import NEGATIVE, POSITIVE, Conditioned
+from .framing import fitted
 from .hooks import Attention
 from .text import Tokens, clip_tokens, moved, token_spans
 
@@ -214,7 +216,7 @@ class LTX(ComfyBackbone):
     def _with_voice(self, samples: np.ndarray, positive: list, negative: list) -> tuple[ModelPatcher, list, list]:
         """The one voice that ID-LoRA takes, and guidance towards it. samples: [2, N] at `_voice_rate`."""
         sound = {"waveform": torch.from_numpy(samples)[None], "sample_rate": self._voice_rate}
-        model, audio_vae = self.connected.model, self.connected.audio_vae
+        model, audio_vae = self.connected.model, self._audio_vae
         return nodes_lt.LTXVReferenceAudio.execute(
             model, positive, negative, sound, audio_vae, _IDENTITY_GUIDANCE, 0.0, 1.0
         ).args
@@ -224,7 +226,7 @@ class LTX(ComfyBackbone):
     ) -> tuple[list, list, dict[str, Any]]:
         """Conditions and latents of a film with these pictures. The last one follows the film's latents, as one more at
         the time of its last frame."""
-        vae, pictures = self.connected.vae, self._no_pictures(plan)
+        vae, pictures = self._vae, self._no_pictures(plan)
         if first is not None:
             (pictures,) = nodes_lt.LTXVImgToVideoInplace.execute(vae, self._still(first, plan), pictures, 1.0).args
         if last is not None:
@@ -235,7 +237,7 @@ class LTX(ComfyBackbone):
 
     def _still(self, picture: np.ndarray, plan: Plan) -> torch.Tensor:
         factor = _COMPRESSION_2_5 if self._is_2_5 else _COMPRESSION
-        return nodes_lt.LTXVPreprocess.execute(self.fitted(picture, plan)[None], factor).args[0]
+        return nodes_lt.LTXVPreprocess.execute(fitted(picture, plan.size)[None], factor).args[0]
 
     def _no_pictures(self, plan: Plan) -> dict[str, Any]:
         return nodes_lt.EmptyLTXVLatentVideo.execute(*plan.size, plan.frames).args[0]

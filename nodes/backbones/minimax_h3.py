@@ -12,7 +12,6 @@ trained ones may leak less or more.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -32,7 +31,10 @@ from kling_core.plan.reference_limits import H3, ReferenceLimits
 from kling_core.plan.references import Reference, References
 from kling_core.prompts.minimax_h3 import compile_base, compile_references
 
-from .comfy_backbone import ASPECTS, POSITIVE, ComfyBackbone, Conditioned, refuse, sides
+from .comfy_backbone import ComfyBackbone, refuse
+from .contracts import POSITIVE, Conditioned
+from .encode_once import EncodeOnce, content
+from .framing import ASPECTS, as_image, cropped, sides
 from .hooks import Attention
 from .minimax_h3_layout import Encoded, LayoutCheck, layout_of, publish, tokens_of
 from .text import clip_tokens, token_spans
@@ -126,7 +128,7 @@ class MiniMaxH3(ComfyBackbone):
         last_frame: np.ndarray | None = None,
     ) -> Conditioned:
         references = self.references(plan, cast)
-        ends = [cropped(picture, plan.size) for picture in (first_frame, last_frame)]
+        ends = [None if given is None else cropped(given, plan.size) for given in (first_frame, last_frame)]
         clip = _Listening(self.connected.clip, self._once)
         if references.items:
             prompt = self.prompt(plan, cast, references)
@@ -208,15 +210,14 @@ class MiniMaxH3(ComfyBackbone):
     ) -> tuple[list, dict]:  # fmt: skip
         """Conditioning and latent with references, and the first and last frame as guides that the prompt does not
         count among its pictures."""
-        stock, vae = _stock(), _Encoding(self.connected.vae, self._once)
-        sound_vae = _Encoding(self.connected.audio_vae, self._once)
+        stock = _stock()
         positive, latent = stock.MiniMaxH3ReferenceToVideo.execute(
-            clip, vae, sound_vae, prompt.text, *plan.size, plan.frames, ref_image_size="match",
+            clip, self._vae, self._audio_vae, prompt.text, *plan.size, plan.frames, ref_image_size="match",
             **_inputs(references, cast),
         ).args
         for frame, picture in zip((0, plan.frames - 1), ends):
             if picture is not None:
-                positive = stock.MiniMaxH3AddGuide.execute(positive, latent, frame, vae=vae, image=picture)[0]
+                positive = stock.MiniMaxH3AddGuide.execute(positive, latent, frame, vae=self._vae, image=picture)[0]
         return positive, latent
 
     def _with_ends(
@@ -224,7 +225,7 @@ class MiniMaxH3(ComfyBackbone):
     ) -> tuple[list, dict]:
         first, last = ends
         return _stock().MiniMaxH3ImageToVideo.execute(
-            clip, _Encoding(self.connected.vae, self._once), prompt.text, *plan.size, plan.frames, first, last
+            clip, self._vae, prompt.text, *plan.size, plan.frames, first, last
         ).args
 
     def _require_own_states(self, positive: list) -> None:
@@ -272,9 +273,9 @@ def _inputs(references: References, cast: Cast) -> dict[str, dict[str, Any]]:
     for item in references.items:
         element = cast[item.element]
         if item.kind == "image":
-            inputs["ref_images"][f"ref_image_{item.ordinal}"] = _image(prepared_picture(element, item)[None])
+            inputs["ref_images"][f"ref_image_{item.ordinal}"] = as_image(prepared_picture(element, item)[None])
         elif item.kind == "video":
-            inputs["ref_videos"][f"ref_video_{item.ordinal}"] = _image(prepared_clip(element, item, _FPS))
+            inputs["ref_videos"][f"ref_video_{item.ordinal}"] = as_image(prepared_clip(element, item, _FPS))
         elif item.soundtrack_of is not None:
             inputs["ref_video_audios"][f"ref_video_audio_{item.soundtrack_of}"] = _sound(element, item)
         else:
@@ -282,24 +283,9 @@ def _inputs(references: References, cast: Cast) -> dict[str, dict[str, Any]]:
     return inputs
 
 
-def _image(frames: np.ndarray) -> torch.Tensor:
-    return torch.from_numpy(frames).float() / 255
-
-
 def _sound(element: Any, item: Reference) -> dict[str, Any]:
     samples = prepared_sound(element, item, _AUDIO_RATE)
     return {"waveform": torch.from_numpy(samples)[None], "sample_rate": _AUDIO_RATE}
-
-
-def cropped(picture: np.ndarray | None, size: tuple[int, int]) -> torch.Tensor | None:
-    """The middle of uint8 [H, W, 3] in the shape of `size`, as an IMAGE: ComfyUI's node would stretch it."""
-    if picture is None:
-        return None
-    height, width = picture.shape[:2]
-    across = min(width, round(height * size[0] / size[1]))
-    down = min(height, round(width * size[1] / size[0]))
-    left, top = (width - across) // 2, (height - down) // 2
-    return _image(np.ascontiguousarray(picture[None, top : top + down, left : left + across]))
 
 
 def _decodes_by_groups(vae: Any) -> bool:
@@ -309,25 +295,11 @@ def _decodes_by_groups(vae: Any) -> bool:
 
 
 @dataclass
-class _Encoding:
-    """A VAE that encodes everything once."""
-
-    vae: Any
-    once: Callable
-
-    def encode(self, samples: torch.Tensor) -> torch.Tensor:
-        return self.once(f"{id(self.vae)} {_content(samples)}", lambda: self.vae.encode(samples))
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.vae, name)
-
-
-@dataclass
 class _Listening:
     """A CLIP that encodes everything once, and remembers what it was asked last."""
 
     clip: Any
-    once: Callable
+    once: EncodeOnce
     tokens: Any = None
     asked: dict[str, Any] = field(default_factory=dict)
 
@@ -352,9 +324,4 @@ def _told(token: Any) -> Any:
     """A token by its content."""
     if isinstance(token, dict):
         return [(name, _told(value)) for name, value in sorted(token.items())]
-    return _content(token) if isinstance(token, torch.Tensor) else token
-
-
-def _content(samples: torch.Tensor) -> str:
-    data = np.ascontiguousarray(samples.detach().cpu().float().numpy())
-    return f"{tuple(samples.shape)} {hashlib.blake2b(data.tobytes(), digest_size=16).hexdigest()}"
+    return content(token) if isinstance(token, torch.Tensor) else token

@@ -20,7 +20,9 @@ from kling_core.plan.references import References
 from kling_core.prompts.wan import compile_captions
 from kling_core.sound.ambience import film_ambience
 
-from .comfy_backbone import NEGATIVE, POSITIVE, ComfyBackbone, Conditioned, refuse
+from .comfy_backbone import ComfyBackbone, refuse
+from .contracts import NEGATIVE, POSITIVE, Conditioned
+from .framing import fitted
 from .hooks import Attention
 from .text import clip_tokens, token_spans
 
@@ -107,7 +109,7 @@ class Wan(ComfyBackbone):
 
     def empty_latent(self, plan: Plan) -> torch.Tensor:
         width, height = plan.size
-        channels = self.connected.model.get_model_object("latent_format").latent_channels
+        channels = self._latent_format.latent_channels
         latents = self.lattice.latents(plan.frames)
         return torch.zeros(1, channels, latents, height // self._stride, width // self._stride)
 
@@ -122,7 +124,7 @@ class Wan(ComfyBackbone):
         """With two experts: the first down to the boundary, the second from there, as two chained samplers do it."""
         if self.connected.low_noise is None:
             return super()._denoise(conditioning, noise, latent, mask, seed, settings, callback)
-        sigmas = self.schedule(settings.steps)
+        sigmas = self.sigmas(settings.steps)
         switch = int((sigmas[:-1] >= _BOUNDARY[self.kind]).sum())
         rest = noise
         if switch:
@@ -139,11 +141,11 @@ class Wan(ComfyBackbone):
     @property
     def _stride(self) -> int:
         """Pixels a latent: 8 in Wan 2.1's autoencoder, 16 in that of the 5B model of Wan 2.2."""
-        return self.connected.model.get_model_object("latent_format").spacial_downscale_ratio
+        return self._latent_format.spacial_downscale_ratio
 
     @property
     def _takes_pictures(self) -> bool:
-        channels = self.connected.model.get_model_object("latent_format").latent_channels
+        channels = self._latent_format.latent_channels
         return self._diffusion_model.patch_embedding.weight.shape[1] > channels
 
     def _require_pictures_where_taken(self, first: np.ndarray | None, last: np.ndarray | None) -> None:
@@ -172,9 +174,9 @@ class Wan(ComfyBackbone):
         # Four frames a latent, the first of which stands for four.
         missing = torch.ones(self.lattice.latents(plan.frames), 4)
         if first is not None:
-            film[0], missing[0] = self.fitted(first, plan), 0
+            film[0], missing[0] = fitted(first, plan.size), 0
         if last is not None:
-            film[-1], missing[-1, -1] = self.fitted(last, plan), 0
+            film[-1], missing[-1, -1] = fitted(last, plan.size), 0
         latent = self.connected.vae.encode(film)
         mask = missing.T[None, ..., None, None].expand(-1, -1, -1, *latent.shape[-2:])
         return {"concat_latent_image": latent, "concat_mask": mask}

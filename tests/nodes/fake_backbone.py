@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import torch
 
@@ -26,7 +28,7 @@ class FakeBackbone:
 
     def condition(self, plan, cast, speech=(), *, first_frame=None, last_frame=None):
         self.asked.update(cast=cast, speech=speech, first_frame=first_frame, last_frame=last_frame)
-        return plan
+        return SimpleNamespace(plan=plan, notes=("There is no beach.",))
 
     def forecast(self, plan, cast):
         return f"{plan.frames} frames"
@@ -38,7 +40,7 @@ class FakeBackbone:
 
     def sample(self, conditioning, *, seed, settings, keep=None, progress=None) -> Latents:
         self.asked.update(seed=seed, settings=settings, keep=keep)
-        like = self.empty(conditioning)
+        like = self.empty(conditioning.plan)
         for step in range(1, settings.steps + 1):
             progress(step, settings.steps, torch.rand(2, 9, 16, 3))
         generator = torch.Generator().manual_seed(seed)

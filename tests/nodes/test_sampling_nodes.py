@@ -28,7 +28,7 @@ def sample(run, backbone, cast):
     def execute(script=SCRIPT, **changes):
         storyboard, _ = run("ShotSequence", script=script).args
         inputs = {"backbone": backbone, "storyboard": storyboard, "cast": cast, "steps": 2, **changes}
-        return run("VideoSampler", **inputs).args
+        return run("VideoSampler", **inputs).args[:2]
 
     return execute
 
@@ -45,6 +45,12 @@ def test_the_forecast_is_the_backbones_and_comes_with_the_plan(run, backbone):
     told, plan = run("Forecast", backbone=backbone, storyboard=storyboard).args
     assert told.endswith("frames") and "Shot 1" in plan
     assert backbone.asked == {}
+
+
+def test_what_the_backbone_was_told_otherwise_is_handed_on(run, backbone):
+    storyboard, _ = run("ShotSequence", script="Shot 1 (4s, wide): A tree on the beach.").args
+    *_, notes = run("VideoSampler", backbone=backbone, storyboard=storyboard, steps=1).args
+    assert notes == "There is no beach."
 
 
 def test_no_steps_are_as_many_as_the_backbone_is_made_for(sample, backbone, host):

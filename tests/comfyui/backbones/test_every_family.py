@@ -228,6 +228,15 @@ def test_the_film_has_every_frame_of_the_plan(family, cast):
     assert sound.shape == (2, round(plan.seconds * plan.grid.audio_rate))
 
 
+def test_connected_sigmas_stand_in_for_scheduler_and_steps(family, cast):
+    plain = family.backbone(steps=3)
+    plan = planned(plain, cast)
+    given = family.backbone(sigmas=plain.schedule(3), scheduler="karras")
+    assert torch.equal(sampled(given, plan, cast).video, sampled(plain, plan, cast).video)
+    with pytest.raises(KlingError, match="steps: 5 are asked for, and the connected sigmas have 3"):
+        given.sigmas(5)
+
+
 def test_the_forecast_counts_the_films_tokens_and_tells_time_once_a_step_was_measured(family, cast):
     backbone = family.backbone()
     plan = planned(backbone, cast)
@@ -238,13 +247,13 @@ def test_the_forecast_counts_the_films_tokens_and_tells_time_once_a_step_was_mea
     assert len(backbone.forecast(plan, cast)) > len(before)
 
 
-def test_the_forecast_tells_what_the_prompt_changed_of_the_directors_words(family, cast):
+def test_the_forecast_tells_the_prompt_and_what_it_changed_of_the_directors_words(family, cast):
     """A negative that nobody can turn into a positive: a family without a negative branch leaves it out and says so."""
     backbone = family.backbone()
     plan = replace(planned(backbone, cast), negative="wobbling teapots")
     prompt = backbone.prompt(plan, cast, backbone.references(plan, cast))
     assert prompt.negative or prompt.notes
-    assert all(note in backbone.forecast(plan, cast) for note in prompt.notes)
+    assert all(part in backbone.forecast(plan, cast) for part in (*prompt.notes, prompt.text))
 
 
 def test_a_wrong_vae_is_told_before_anything_runs(family):

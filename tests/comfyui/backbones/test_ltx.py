@@ -110,9 +110,8 @@ def stock_with_ends(made, plan, cast, stills, seed):
     prompt, connected = compile_prose(plan, cast), made.connected
     both = (nodes.CLIPTextEncode().encode(connected.clip, text)[0] for text in (prompt.text, prompt.negative))
     positive, negative = lt.LTXVConditioning.execute(*both, 24.0).args
-    first, last = (
-        lt.LTXVPreprocess.execute(made.fitted(still, plan)[None], 33).args[0] for still in stills
-    )
+    fitted = importlib.import_module(f"{PACKAGE}.framing").fitted
+    first, last = (lt.LTXVPreprocess.execute(fitted(still, plan.size)[None], 33).args[0] for still in stills)
     latent = lt.EmptyLTXVLatentVideo.execute(*plan.size, plan.frames).args[0]
     latent = lt.LTXVImgToVideoInplace.execute(connected.vae, first, latent, 1.0).args[0]
     positive, negative, latent = lt.LTXVAddGuide.execute(positive, negative, connected.vae, latent, last, -1, 1.0).args

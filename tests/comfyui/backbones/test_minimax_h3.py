@@ -141,10 +141,9 @@ def test_first_and_last_frame_are_told_as_the_stock_node_tells_them():
 
 
 def test_a_picture_of_another_shape_is_cropped_and_not_stretched():
-    module = importlib.import_module(f"{PACKAGE}.minimax_h3")
     tall = np.zeros((300, 100, 3), np.uint8)
     tall[140:160] = 255
-    found = module.cropped(tall, (128, 64))
+    found = importlib.import_module(f"{PACKAGE}.framing").cropped(tall, (128, 64))
     assert found.shape == (1, 50, 100, 3) and found[0, 15:35].min() == 1 and found[0, :15].max() == 0
 
 
