@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from kling_core.elements.element import Binding
     from kling_core.render import Scene
 
-_PACKAGES = ("torch", "torchaudio", "numpy", "av", "opencv-python-headless", "safetensors", "pydantic")
+_PACKAGES = (
+    "torch", "torchaudio", "numpy", "av", "opencv-python-headless", "safetensors", "pydantic", "hibari-tts",
+    "pyworld-prebuilt", "scipy",
+)
 _DIGITS = 4
 
 

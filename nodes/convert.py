@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import torch
     from PIL.Image import Image
 
+    from kling_core.elements.element import Clip
     from kling_core.plan.plan import Plan
     from kling_core.render import Scene
     from kling_core.retakes import Retake
@@ -59,6 +60,18 @@ def film(chunks: Iterable[np.ndarray], frames: int, progress: Callable[[int, int
 def recording(audio: dict[str, Any]) -> tuple[np.ndarray, int]:
     """The first of an AUDIO's batch as (float32 [C, N], sample rate)."""
     return audio["waveform"][0].float().cpu().numpy(), int(audio["sample_rate"])
+
+
+def clip(video: Any) -> Clip:
+    """A VIDEO as a Clip, its sound included. KlingError, before its pictures are read, if it is too long for one."""
+    from kling_core.elements.clip_checks import length_mistakes
+    from kling_core.elements.element import Clip
+
+    if mistakes := length_mistakes(video.get_duration(), "clip"):
+        raise KlingError(*mistakes)
+    film = video.get_components()
+    sound, rate = (None, None) if film.audio is None else recording(film.audio)
+    return Clip(pictures(film.images), float(film.frame_rate), sound, rate)
 
 
 def audio(samples: np.ndarray, sample_rate: int) -> dict[str, Any]:

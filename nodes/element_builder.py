@@ -6,7 +6,7 @@ DO_NOT_SAVE, SAVE, REPLACE = "do not save", "save", "save, replace"
 
 
 class ElementBuilder(io.ComfyNode):
-    """Pictures and a voice -> an element."""
+    """Pictures, a clip and a voice -> an element."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -16,7 +16,7 @@ class ElementBuilder(io.ComfyNode):
             node_id="KlingCoreElementBuilder",
             display_name="ElementBuilder",
             category=sockets.CATEGORY,
-            description="Makes a reusable character, item or scene out of one to four pictures and an optional voice.",
+            description="Makes a reusable character, item or scene out of pictures or a clip, and an optional voice.",
             search_aliases=["kling element", "character", "subject reference", "voice reference"],
             inputs=[
                 io.Image.Input("front", optional=True, tooltip="One picture is enough; front is the best one to give."),
@@ -36,6 +36,7 @@ class ElementBuilder(io.ComfyNode):
                     "library", options=[DO_NOT_SAVE, SAVE, REPLACE], default=DO_NOT_SAVE,
                     tooltip="A saved element is there for other workflows: Load Element lists it.",
                 ),
+                io.Video.Input("clip", optional=True, tooltip="3 to 8 s of it in motion, for models that take films."),
             ],
             outputs=[
                 sockets.Element.Output("element", display_name="ELEMENT"),
@@ -48,7 +49,7 @@ class ElementBuilder(io.ComfyNode):
     @classmethod
     def execute(
         cls, name: str, kind: str, description: str, library: str,
-        front=None, side=None, back=None, detail=None, voice=None,
+        front=None, side=None, back=None, detail=None, voice=None, clip=None,
     ) -> io.NodeOutput:
         from kling_core.elements.intake import build_element
         from kling_core.elements.library import Library
@@ -56,7 +57,8 @@ class ElementBuilder(io.ComfyNode):
         given = {"front": front, "side": side, "back": back, "detail": detail}
         views = {view: convert.picture(image) for view, image in given.items() if image is not None}
         recording = None if voice is None else convert.recording(voice)
-        element = build_element(name, views, voice=recording, kind=kind, description=description)
+        film = None if clip is None else convert.clip(clip)
+        element = build_element(name, views, voice=recording, clip=film, kind=kind, description=description)
         if library != DO_NOT_SAVE:
             Library().add(element, overwrite=library == REPLACE)
         return io.NodeOutput(element, "\n".join(element.findings))

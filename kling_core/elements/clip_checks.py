@@ -31,6 +31,15 @@ def examine_clip(clip: Clip, where: str) -> tuple[Clip | None, list[Problem], li
     return _kept(clip), [], _findings(clip, where)
 
 
+def length_mistakes(seconds: float, where: str) -> list[Problem]:
+    """What is wrong with a clip's length: to be asked before a film of any length is read."""
+    if MIN_SECONDS - _SLACK <= seconds <= MAX_CLIP_SECONDS + _SLACK:
+        return []
+    what = f"is {seconds:.1f} s long; a clip takes {MIN_SECONDS:g} to {MAX_CLIP_SECONDS} s"
+    remedy = "Film for longer." if seconds < MIN_SECONDS else "Cut it to the part that shows the element best."
+    return [Problem(where, what, remedy)]
+
+
 def sharpest_frame(clip: Clip) -> np.ndarray:
     """uint8 [H, W, 3]: the sharpest of nine moments."""
     return max(_moments(clip), key=sharpness).copy()
@@ -44,11 +53,7 @@ def _mistakes(clip: Clip, where: str) -> list[Problem]:
     if not MIN_FPS <= clip.fps <= MAX_FPS:
         what = f"has {clip.fps:g} frames a second"
         return [Problem(where, what, f"Save it with {MIN_FPS:g} to {MAX_FPS:g} frames a second.")]
-    mistakes = []
-    if not MIN_SECONDS - _SLACK <= clip.seconds <= MAX_CLIP_SECONDS + _SLACK:
-        what = f"is {clip.seconds:.1f} s long; a clip takes {MIN_SECONDS:g} to {MAX_CLIP_SECONDS} s"
-        remedy = "Film for longer." if clip.seconds < MIN_SECONDS else "Cut it to the part that shows the element best."
-        mistakes.append(Problem(where, what, remedy))
+    mistakes = length_mistakes(clip.seconds, where)
     height, width = frames.shape[1:3]
     if min(height, width) < MIN_SIDE:
         what = f"is {width} x {height} pixels; each side needs {MIN_SIDE}"

@@ -148,8 +148,8 @@ class ComfyBackbone(ABC):
         return choose(plan, cast, self.reference_limits)
 
     def forecast(self, plan: Plan, cast: Cast) -> str:
-        """What sampling will take, before anything runs, and the words that the model is told, with what they changed of
-        the director's. Time is told once anything was sampled."""
+        """What sampling will take, before anything runs, the words that the model is told, and what they changed of the
+        director's. Time is told once anything was sampled."""
         references, model = self.references(plan, cast), self.connected.model
         prompt = self.prompt(plan, cast, references)
         told = forecast_text(forecast(

@@ -134,7 +134,7 @@ def modules(host: Host) -> dict[str, types.ModuleType]:
         Image=_type("IMAGE"), Audio=_type("AUDIO"), Latent=_type("LATENT"), String=_type("STRING"),
         Int=_type("INT"), Float=_type("FLOAT"), Boolean=_type("BOOLEAN"), Combo=_type("COMBO"),
         Autogrow=_type("COMFY_AUTOGROW_V3"), Model=_type("MODEL"), Clip=_type("CLIP"), Vae=_type("VAE"),
-        Sigmas=_type("SIGMAS"),
+        Sigmas=_type("SIGMAS"), Video=_type("VIDEO"),
     )
     io.Autogrow.TemplatePrefix = TemplatePrefix
     contents = {

@@ -1,5 +1,8 @@
 """The ElementBuilder, Load Element and BindSubject nodes."""
 
+from fractions import Fraction
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -43,6 +46,35 @@ def test_a_voice_belongs_to_the_element(run, lamp, voice):
     element, _ = run("ElementBuilder", front=lamp, kind="item", voice=voice).args
     assert element.voice.seconds == pytest.approx(6, abs=0.1)
     assert element.voice.pitch == pytest.approx(120, rel=0.05)
+
+
+class Video:
+    """A VIDEO as ComfyUI hands it on: the lamp, carried past the camera."""
+
+    def __init__(self, lamp, seconds):
+        self.images = torch.cat([lamp.roll(4 * frame, 2) for frame in range(int(seconds * 8))])
+        self.read = False
+
+    def get_duration(self):
+        return len(self.images) / 8
+
+    def get_components(self):
+        self.read = True
+        sound = {"waveform": torch.rand(1, 2, int(self.get_duration() * 16000)) - 0.5, "sample_rate": 16000}
+        return SimpleNamespace(images=self.images, audio=sound, frame_rate=Fraction(8))
+
+
+def test_a_clip_belongs_to_the_element_and_stands_in_for_its_front(run, lamp):
+    element, findings = run("ElementBuilder", kind="item", clip=Video(lamp, 4)).args
+    assert element.clip.frames.shape == (32, 400, 400, 3) and element.clip.sound.shape == (2, 64000)
+    assert list(element.views) == ["front"] and "sharpest frame of the clip" in findings
+
+
+def test_a_clip_that_is_too_long_is_refused_before_its_pictures_are_read(run, lamp):
+    video = Video(lamp, 12)
+    with pytest.raises(KlingError, match="12.0 s long; a clip takes 3 to 8 s"):
+        run("ElementBuilder", kind="item", clip=video)
+    assert not video.read
 
 
 def test_all_mistakes_of_an_element_are_told_at_once(run):
