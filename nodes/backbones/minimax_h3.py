@@ -13,7 +13,7 @@ trained ones may leak less or more.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import comfy.model_base
@@ -32,11 +32,12 @@ from kling_core.plan.references import Reference, References
 from kling_core.prompts.minimax_h3 import compile_base, compile_references
 
 from .comfy_backbone import ComfyBackbone, refuse
-from .contracts import POSITIVE, Conditioned
+from .contracts import POSITIVE, Conditioned, Connected, Options
 from .encode_once import EncodeOnce, content
 from .framing import ASPECTS, as_image, cropped, sides
 from .hooks import Attention
 from .minimax_h3_layout import Encoded, LayoutCheck, layout_of, publish, tokens_of
+from .minimax_h3_marks import with_marks
 from .text import clip_tokens, token_spans
 
 if TYPE_CHECKING:
@@ -72,6 +73,9 @@ class MiniMaxH3(ComfyBackbone):
     short_edge, size_step = 768, 32
     limits = Limits(shots=6, seconds=(4.0, 15.1), elements=7, views_per_element=4, subjects_per_shot=3)
     latent_channels: ClassVar[int] = 24
+
+    def __init__(self, connected: Connected, options: Options):
+        super().__init__(replace(connected, clip=with_marks(connected.clip)), options)
 
     @classmethod
     def recognises(cls, model: ModelPatcher) -> bool:

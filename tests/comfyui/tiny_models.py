@@ -3,6 +3,7 @@ pictures: everything around them (loaders, samplers, model options) is ComfyUI's
 
 from __future__ import annotations
 
+import copy
 import functools
 import json
 import zlib
@@ -161,6 +162,9 @@ class QwenCLIP:
 
     def __init__(self, width: int):
         self.width, self.tokenizer, self.encodings = width, _h3_tokenizer(), 0
+
+    def clone(self):
+        return copy.copy(self)
 
     def tokenize(self, text: str, **how):
         return self.tokenizer.tokenize_with_weights(text, **how)

@@ -176,7 +176,8 @@ def test_frames_weights_get_no_references_and_say_so(people):
     assert any("pictures and voices of @mira, @leo: are left out" in note for note in conditioning.notes)
 
 
-def test_marks_that_the_tokenizer_lacks_are_told(people):
+def test_a_tokenizer_that_can_learn_no_marks_is_told(people, monkeypatch):
+    monkeypatch.setattr(importlib.import_module(f"{PACKAGE}.minimax_h3"), "with_marks", lambda clip: clip)
     backbone = h3()
     plan = planned(backbone, people)
     lacking = [note for note in backbone.condition(plan, people).notes if "tokenizer lacks the marks" in note]
