@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 TRAINED_NEAR = 1.25
 """How far away the nearest things are in RealEstate10K, whose camera paths these models learned from (Zhou et al.,
-Stereo Magnification, arXiv 1805.09817: the 10th percentile of all near planes is put there). A path in metres is brought
-to that scale, so that things pass by as fast on screen as the same numbers meant in training."""
+Stereo Magnification, arXiv 1805.09817: the 10th percentile of all near planes is put there). A path in metres is
+brought to that scale, so that things pass by as fast on screen as the same numbers meant in training."""
 _NEAREST = 0.3  # metres: nobody is filmed from nearer
 _FRAMES = 4  # of a latent
 
@@ -43,10 +43,11 @@ def shot_rays(blocking: "Blocking", width: int, height: int) -> torch.Tensor:
     focal = _tensor(height / 2 / camera.tangent)[:, None, None]
     x = (torch.arange(width) + 0.5 - width / 2) / focal
     y = (torch.arange(height) + 0.5 - height / 2)[:, None] / focal
-    direction = torch.stack(torch.broadcast_tensors(x, y, torch.ones(1, 1, 1)), -1)
-    direction = torch.einsum("fij,fhwj->fhwi", turned, direction / direction.norm(dim=-1, keepdim=True))
-    moment = torch.linalg.cross(origin[:, None, None], direction)
-    return torch.cat([moment, direction], -1).movedim(-1, 0)
+    right, down, ahead = turned[..., None, None].unbind(2)
+    direction = right * x[:, None] + down * y[:, None] + ahead
+    direction /= (x * x + y * y + 1).sqrt()[:, None]
+    moment = torch.linalg.cross(origin[..., None, None].expand_as(direction), direction, dim=1)
+    return torch.cat([moment, direction], 1).transpose(0, 1)
 
 
 def near(blocking: "Blocking") -> float:

@@ -12,7 +12,6 @@ trained ones may leak less or more.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -33,6 +32,7 @@ from kling_core.plan.references import Reference, References
 from kling_core.prompts.minimax_h3 import compile_base, compile_references
 
 from .comfy_backbone import ASPECTS, POSITIVE, ComfyBackbone, Conditioned, refuse, sides
+from .encoding import Encoding, content
 from .hooks import Attention
 from .minimax_h3_layout import Encoded, LayoutCheck, layout_of, publish, tokens_of
 from .text import clip_tokens, token_spans
@@ -208,8 +208,8 @@ class MiniMaxH3(ComfyBackbone):
     ) -> tuple[list, dict]:  # fmt: skip
         """Conditioning and latent with references, and the first and last frame as guides that the prompt does not
         count among its pictures."""
-        stock, vae = _stock(), _Encoding(self.connected.vae, self._once)
-        sound_vae = _Encoding(self.connected.audio_vae, self._once)
+        stock, vae = _stock(), Encoding(self.connected.vae, self._once)
+        sound_vae = Encoding(self.connected.audio_vae, self._once)
         positive, latent = stock.MiniMaxH3ReferenceToVideo.execute(
             clip, vae, sound_vae, prompt.text, *plan.size, plan.frames, ref_image_size="match",
             **_inputs(references, cast),
@@ -224,7 +224,7 @@ class MiniMaxH3(ComfyBackbone):
     ) -> tuple[list, dict]:
         first, last = ends
         return _stock().MiniMaxH3ImageToVideo.execute(
-            clip, _Encoding(self.connected.vae, self._once), prompt.text, *plan.size, plan.frames, first, last
+            clip, Encoding(self.connected.vae, self._once), prompt.text, *plan.size, plan.frames, first, last
         ).args
 
     def _require_own_states(self, positive: list) -> None:
@@ -309,20 +309,6 @@ def _decodes_by_groups(vae: Any) -> bool:
 
 
 @dataclass
-class _Encoding:
-    """A VAE that encodes everything once."""
-
-    vae: Any
-    once: Callable
-
-    def encode(self, samples: torch.Tensor) -> torch.Tensor:
-        return self.once(f"{id(self.vae)} {_content(samples)}", lambda: self.vae.encode(samples))
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.vae, name)
-
-
-@dataclass
 class _Listening:
     """A CLIP that encodes everything once, and remembers what it was asked last."""
 
@@ -352,9 +338,4 @@ def _told(token: Any) -> Any:
     """A token by its content."""
     if isinstance(token, dict):
         return [(name, _told(value)) for name, value in sorted(token.items())]
-    return _content(token) if isinstance(token, torch.Tensor) else token
-
-
-def _content(samples: torch.Tensor) -> str:
-    data = np.ascontiguousarray(samples.detach().cpu().float().numpy())
-    return f"{tuple(samples.shape)} {hashlib.blake2b(data.tobytes(), digest_size=16).hexdigest()}"
+    return content(token) if isinstance(token, torch.Tensor) else token

@@ -85,7 +85,7 @@ def test_pictures_at_the_ends_are_told_as_the_stock_node_tells_them(ends):
 def test_weights_that_take_no_pictures_say_so_before_anything_runs():
     ours = backbone(wan(0))
     plan = planned(ours, Cast(), SCRIPT)
-    with pytest.raises(KlingError, match="from text alone"):
+    with pytest.raises(KlingError, match="these Wan weights take none: they are text to video"):
         ours.condition(plan, Cast(), first_frame=np.zeros((8, 8, 3), np.uint8))
     begins = backbone(wan(0, pictures=True))
     with pytest.raises(KlingError, match="begin with a picture"):
