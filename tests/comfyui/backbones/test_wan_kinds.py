@@ -79,12 +79,24 @@ def test_routing_reaches_every_attention_and_changes_the_film(kind, cast):
     assert len(seen) == 4 * 1 if kind == "vace" else 2  # its branch has a block of its own behind each
 
 
-def test_what_another_shot_is_told_is_not_felt_where_shots_are_parted(cast):
-    """Through the whole of VACE, branch and all, one step deep: shot 2's control video changes, shot 1 does not."""
-    from kling_core.attention.routing import Policy, Rule
+def test_vaces_branch_keeps_to_the_rules_too(cast, monkeypatch):
+    """Through the whole model, under a policy that no user has: where nothing of another shot is seen, the control
+    video of shot 2 is not felt in shot 1."""
+    from kling_core.attention import routing
+    from kling_core.sampling.retake import latent_shots
 
-    isolated = import_module("test_isolation_policy").ISOLATED if False else Policy(shots=HARD["sparse"].shots)
-    assert isinstance(isolated.text, Rule)
+    hides = lambda view, looking, seen: None not in (looking.shot, seen.shot) and looking.shot != seen.shot  # noqa: E731
+    monkeypatch.setattr(routing._View, "shots", hides)
+    backbone = WAN_KINDS["vace"].backbone(policy=HARD["all"], steps=1)
+    plan = planned(backbone, cast, SCRIPT)
+    told, second = backbone.condition(plan, cast), latent_shots(plan) == 1
+    (states, values), = told.positive
+    control = values["vace_frames"][0].clone()
+    control[:, :, 1:][:, :, second] += 1
+    other = replace(told, positive=[[states, values | {"vace_frames": [control]}]])
+    before, after = (backbone.sample(each, seed=5, settings=backbone.defaults).video for each in (told, other))
+    assert (before[~second] - after[~second]).abs().max() < 1e-5
+    assert (before[second] - after[second]).abs().max() > 0.01
 
 
 @pytest.mark.parametrize("kind", ["phantom", "vace", "control 2.2"])
@@ -100,7 +112,7 @@ def test_references_are_shown_to_the_shots_that_cast_them(kind, cast):
         assert all((segment.start > film[0]) == (kind == "phantom") for segment in references)
     owners = {segment.owner for segment in told.layouts[0].select("reference")}
     assert owners == ({"mira", "leo"} if kind == "phantom" else {"mira"})
-    assert any("@leo" in note for note in told.notes) == (kind != "phantom")
+    assert any(note.startswith("@leo:") for note in told.notes) == (kind != "phantom"), told.notes
 
 
 def test_a_retake_leaves_the_other_shots_to_the_bit(kind, cast):
@@ -128,8 +140,12 @@ def test_two_experts_make_another_film_than_one(kind, cast):
     assert not torch.equal(film, sampled(alone, plan, cast).video)
 
 
-def test_the_5b_model_keeps_its_first_frame():
-    pass
+def test_the_5b_model_keeps_its_first_frame(cast):
+    backbone = WAN_KINDS["5b"].backbone()
+    plan = planned(backbone, cast, SCRIPT)
+    assert plan.grid.fps == 24 and all(side % 32 == 0 for side in plan.size)
+    given = backbone.connected.vae.encode(backbone.fitted(FIRST, plan)[None])[0, :, 0]
+    assert torch.allclose(made(backbone, plan, cast, first_frame=FIRST).video[0], given, atol=1e-5)
 
 
 @pytest.mark.parametrize("kind, found", [
