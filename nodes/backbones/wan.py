@@ -6,7 +6,7 @@ film or after it. VACE's branch has attentions like those of the blocks, and the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -75,7 +75,7 @@ class Wan(ComfyBackbone):
 
     def _check_connected(self, problems: ProblemList) -> None:
         self._check_low_noise(problems)
-        if isinstance(self._kind, PictureToVideo) and self._kind.blank_clip:
+        if isinstance(self._kind, PictureToVideo) and self._kind.clip_vision:
             what = "these Wan 2.1 image-to-video weights look at pictures through CLIP vision, which is not supported"
             problems.add("model", what, "Load Wan 2.2 image-to-video weights.")
         if self.options.checkpoint == "references" and not self._kind.pictures:
@@ -145,7 +145,7 @@ class Wan(ComfyBackbone):
         pictures = _pictures(cast, references)
         told = self._kind.tell(Scene(plan, cast, positive, negative, vae, first, last, pictures))
         latent = self.empty_latent(plan) if told.latent is None else told.latent
-        notes = (*prompt.notes, *references.left_out, *self._assumed(plan))
+        notes = (*prompt.notes, *references.left_out, *self._unseen(plan, first))
         return Conditioned(plan, told.positive, told.negative, layouts, latent, told.mask, notes)
 
     def prompt(self, plan: Plan, cast: Cast, references: References) -> Prompt:
@@ -224,12 +224,13 @@ class Wan(ComfyBackbone):
                 "first frame", "these Wan weights begin with a picture", "Give one, or load text-to-video weights."
             )
 
-    def _assumed(self, plan: Plan) -> list[str]:
-        """What the stage's depth shows that nobody wrote."""
+    def _unseen(self, plan: Plan, first: torch.Tensor | None) -> Iterator[str]:
+        """What the model is shown that nobody wrote, and what it is not."""
         shots = [f"{shot.index + 1} ({shot.place})" for shot in plan.shots if "place" in shot.assumed]
-        if not self._kind.staged or not shots:
-            return []
-        return [f"shots {', '.join(shots)}: nobody wrote a place, so the depth shows one of the stage's own"]
+        if self._kind.staged and shots:
+            yield f"shots {', '.join(shots)}: nobody wrote a place, so the depth shows one of the stage's own"
+        if self._kind.clip_vision and first is not None:
+            yield "first frame: these weights know it by its latent alone, not through CLIP vision"
 
     def _layout(self, plan: Plan, spans: tuple[PromptSpan, ...], text: int, owners: Sequence[str]) -> Layout:
         builder, (rows, columns) = LayoutBuilder(), plan.grid.tokens_per_latent(plan.aspect)

@@ -73,9 +73,9 @@ class Kind:
     """Text to video, and what all kinds have in common.
 
     name: for people. boundary: noise level where the second expert takes over. ends: which of "first" and "last" it
-    takes a picture as. starts: whether it needs one of them. staged: whether it is shown the stage's depth. blank_clip:
-    whether the weights look at a picture through CLIP vision. pictures: how many references it takes; they lie before
-    the film or after it.
+    takes a picture as. starts: whether it needs one of them. staged: whether it is shown the stage's depth.
+    references_first: whether references lie before the film, not after it. pictures: how many of them it takes.
+    clip_vision: whether the weights look at a picture through CLIP vision as well, which nobody connects here.
     """
 
     name: ClassVar[str] = "text to video"
@@ -85,7 +85,7 @@ class Kind:
     staged: ClassVar[bool] = False
     references_first: ClassVar[bool] = False
     pictures: int = 0
-    blank_clip: bool = False
+    clip_vision: bool = False
 
     def tell(self, scene: Scene) -> Told:
         return Told(scene.positive, scene.negative)
@@ -93,7 +93,7 @@ class Kind:
     def _seen_by_clip(self) -> Any:
         """Where CLIP has seen no picture: zeros, as VideoX-Fun has them. With nothing at all ComfyUI's model would look
         at the text instead."""
-        if not self.blank_clip:
+        if not self.clip_vision:
             return None
         seen = comfy.clip_vision.Output()
         seen.penultimate_hidden_states = torch.zeros(1, 257, 1280)
@@ -164,7 +164,7 @@ class FunControl(Kind):
         told = nodes_wan.Wan22FunControlToVideo.execute(
             *scene.told, ref_image=scene.pictures, start_image=scene.first, control_video=scene.depth()
         ).args[:2]
-        if self.blank_clip:
+        if self.clip_vision:
             values = {"clip_vision_output": self._seen_by_clip()}
             told = (node_helpers.conditioning_set_values(each, values) for each in told)
         return Told(*told)
@@ -196,15 +196,15 @@ def kind_of(model: ModelPatcher, checkpoint: str) -> Kind:
     if isinstance(model.model, comfy.model_base.WAN21_Vace):
         return Vace(pictures=1)
     if isinstance(model.model, comfy.model_base.WAN21_Camera):
-        return Camera(blank_clip=looks)
+        return Camera(clip_vision=looks)
     beside = net.patch_embedding.weight.shape[1] - channels
     if not beside and channels == _WIDE:
         return TextOrPictureToVideo()
     if not beside:
         return Phantom(pictures=4) if checkpoint == "references" else Kind()
     if beside == channels + _MASK:
-        return PictureToVideo(blank_clip=looks)
+        return PictureToVideo(clip_vision=looks)
     if beside in (2 * channels, 2 * channels + _MASK):
-        return FunControl(pictures=int(net.ref_conv is not None), blank_clip=looks)
+        return FunControl(pictures=int(net.ref_conv is not None), clip_vision=looks)
     what = f"these Wan weights take {beside} channels beside the film's {channels}, as no kind does that is known here"
     raise refuse("model", what, "Load text-to-video, image-to-video, Fun-Control, Fun-Camera, VACE or Phantom weights.")

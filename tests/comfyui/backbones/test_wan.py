@@ -112,7 +112,7 @@ def test_a_model_of_no_known_family_is_named():
 
 def test_both_attentions_of_every_block_are_routed(cast):
     calls = recorded(WAN, cast, HARD["all"])
-    assert [sorted(call.attention.keys) for call in calls[:2]] == [["video"], ["text"]]
+    assert [sorted(call.attention.keys) for call in calls[:2]] == [["reference", "video"], ["text"]]
 
 
 def test_the_sound_is_the_stages_ambience_and_audiosync_adds_the_lines(cast):

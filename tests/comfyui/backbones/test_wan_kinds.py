@@ -9,7 +9,7 @@ import torch
 from families import PACKAGE, WAN_KINDS, base
 from test_every_family import HARD, planned, recorded, sampled
 from tiny_models import wan, wan_of
-from wan_graphs import stock_samples
+from wan_graphs import stock_samples, told_by_graph, trimmed
 
 from kling_core.errors import KlingError
 
@@ -129,15 +129,44 @@ def test_a_retake_leaves_the_other_shots_to_the_bit(kind, cast):
     assert (again.video[~stays] - take.video[~stays]).abs().mean() > 0.1 * take.video.std()
 
 
-def test_two_experts_make_another_film_than_one(kind, cast):
+def test_two_experts_are_two_chained_samplers(kind, cast):
+    import nodes
+
     family = WAN_KINDS[kind]
-    alone = family.backbone(steps=4)
-    low = base().Connected(**(vars(alone.connected) | {"low_noise": family.model(1)}))
-    both = import_module(PACKAGE).backbone_of(low, alone.options)
-    plan = planned(alone, cast, SCRIPT)
-    film = sampled(both, plan, cast).video
-    assert film.shape == sampled(alone, plan, cast).video.shape
-    assert not torch.equal(film, sampled(alone, plan, cast).video)
+    high = family.backbone(steps=4)
+    low = family.model(1)
+    both = import_module(PACKAGE).backbone_of(replace(high.connected, low_noise=low), high.options)
+    plan = planned(high, cast, SCRIPT)
+    switch = int((high.schedule(4)[:-1] >= (0.875 if kind in ("5b", "vace", "phantom") else 0.9)).sum())
+    assert 0 < switch < 4
+    positive, negative, latent, *trim = told_by_graph(kind, high, plan, cast)
+    for model, noise, *steps in (
+        (high.connected.model, "enable", 0, switch, "enable"), (low, "disable", switch, 10000, "disable"),
+    ):  # fmt: skip
+        latent, = nodes.KSamplerAdvanced().sample(
+            model, noise, 5, 4, 3.0, "euler", "simple", positive, negative, latent, *steps
+        )
+    assert torch.equal(both.to_host(sampled(both, plan, cast)), trimmed(latent, trim).cpu())
+
+
+@pytest.mark.parametrize("kind", ["control 2.1", "vace", "phantom"])
+def test_what_was_encoded_once_is_not_encoded_again(kind, cast, monkeypatch):
+    backbone, encoded = WAN_KINDS[kind].backbone(), []
+    plan, encode = planned(backbone, cast, SCRIPT), backbone.connected.vae.encode
+    monkeypatch.setattr(backbone.connected.vae, "encode", lambda pixels: encoded.append(1) or encode(pixels))
+    backbone.condition(plan, cast)
+    count = len(encoded)
+    backbone.condition(plan, cast)
+    assert count == len(encoded) > 0
+
+
+def test_a_picture_that_clip_vision_does_not_see_is_told(cast):
+    notes = {}
+    for kind in ("camera 2.1", "camera 2.2"):
+        backbone = WAN_KINDS[kind].backbone()
+        told = backbone.condition(planned(backbone, cast, SCRIPT), cast, first_frame=FIRST)
+        notes[kind] = any("not through CLIP vision" in note for note in told.notes)
+    assert notes == {"camera 2.1": True, "camera 2.2": False}
 
 
 def test_the_5b_model_keeps_its_first_frame(cast):

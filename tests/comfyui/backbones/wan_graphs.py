@@ -8,22 +8,33 @@ from typing import Any
 import torch
 
 
-def stock_samples(kind: str, backbone: Any, plan: Any, cast: Any, seed: int, steps: int, first: Any = None) -> Any:
-    """The samples of a kind's graph. first: the first frame, an IMAGE of the film's size, or None."""
-    from comfy_extras.nodes_wan import TrimVideoLatent
-
+def told_by_graph(kind: str, backbone: Any, plan: Any, cast: Any, first: Any = None) -> tuple:
+    """Positive, negative, latent, and for VACE how many latents to trim. first: the first frame, an IMAGE of the film's
+    size, or None."""
     import nodes
     from kling_core.prompts.wan import compile_captions
 
     prompt, connected = compile_captions(plan, cast), backbone.connected
     both = (nodes.CLIPTextEncode().encode(connected.clip, text)[0] for text in (prompt.text, prompt.negative))
-    told = *both, connected.vae, *plan.size, plan.frames, 1
-    positive, negative, latent, *trim = _GRAPHS[kind](told, plan, cast, first)
-    sampled, = nodes.KSampler().sample(
-        connected.model, seed, steps, backbone.options.cfg, backbone.options.sampler, backbone.options.scheduler,
-        positive, negative, latent,
-    )  # fmt: skip
+    return _GRAPHS[kind]((*both, connected.vae, *plan.size, plan.frames, 1), plan, cast, first)
+
+
+def trimmed(sampled: dict, trim: list[int]) -> torch.Tensor:
+    from comfy_extras.nodes_wan import TrimVideoLatent
+
     return TrimVideoLatent.execute(sampled, trim[0]).args[0]["samples"] if trim else sampled["samples"]
+
+
+def stock_samples(kind: str, backbone: Any, plan: Any, cast: Any, seed: int, steps: int, first: Any = None) -> Any:
+    """The samples of a kind's graph."""
+    import nodes
+
+    positive, negative, latent, *trim = told_by_graph(kind, backbone, plan, cast, first)
+    sampled, = nodes.KSampler().sample(
+        backbone.connected.model, seed, steps, backbone.options.cfg, backbone.options.sampler,
+        backbone.options.scheduler, positive, negative, latent,
+    )  # fmt: skip
+    return trimmed(sampled, trim)
 
 
 def reference_pictures(plan: Any, cast: Any, most: int) -> torch.Tensor:
