@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from kling_core.plan.plan import Plan
 
 TRAINED_NEAR = 1.25
-"""How far away the nearest things are in RealEstate10K, whose camera paths these models learned from (Zhou et al.,
-Stereo Magnification, arXiv 1805.09817: the 10th percentile of all near planes is put there). A path in metres is
-brought to that scale, so that things pass by as fast on screen as the same numbers meant in training."""
+"""How far away the nearest things are in RealEstate10K, which CameraCtrl learned its paths from, whose poses these
+models take (Zhou et al., Stereo Magnification, arXiv 1805.09817: the 10th percentile of a clip's near planes is put
+there). Metres are brought to that scale, so that things pass by as fast on screen as the same numbers mean there."""
 _NEAREST = 0.3  # metres: nobody is filmed from nearer
 _FRAMES = 4  # of a latent
 
