@@ -11,7 +11,7 @@ ROUTINGS = {
 }
 CHECKPOINTS = {
     "auto": "References if the cast brings any.",
-    "references": "Ref2VA, or a LoRA that makes it so.",
+    "references": "Ref2VA, or a LoRA that makes it so; of Wan, Phantom.",
     "frames": "FL2VA, a first and a last frame only.",
 }
 SHOTS = ("full", "transition", "sparse")
@@ -54,7 +54,7 @@ class Backbone(io.ComfyNode):
                 ),
                 io.Combo.Input(
                     "checkpoint", options=list(CHECKPOINTS), default="auto", optional=True,
-                    tooltip="Of MiniMax H3, whose files look alike. "
+                    tooltip="Of MiniMax H3 and of Wan's Phantom, whose files look like others. "
                     + " ".join(f"{name}: {what}" for name, what in CHECKPOINTS.items()),
                 ),
                 io.Boolean.Input(

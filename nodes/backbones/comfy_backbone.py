@@ -218,14 +218,14 @@ class ComfyBackbone(ABC):
 
     def _denoise(
         self, conditioning: Conditioned, noise: Any, latent: Any, mask: Any, seed: int, settings: Settings,
-        callback: Any,
+        callback: StepCallback,
     ) -> Any:  # fmt: skip
         model, sigmas = conditioning.model or self.connected.model, self.sigmas(settings.steps)
         return self._run(model, conditioning, noise, latent, mask, seed, sigmas, callback)
 
     def _run(
         self, model: ModelPatcher, conditioning: Conditioned, noise: Any, latent: Any, mask: Any, seed: int,
-        sigmas: torch.Tensor, callback: Any,
+        sigmas: torch.Tensor, callback: StepCallback,
     ) -> Any:  # fmt: skip
         fits = self._fits()
         routing = Routing(conditioning.layouts, self.options.policy, self.attentions, self.layers, fits)

@@ -36,9 +36,10 @@ class Options:
     """How to sample and to route.
 
     sampler, scheduler: ComfyUI's names, or OWN_SCHEDULER. cfg: 1 = no negative branch. short_edge: of the picture in
-    pixels, 0 = the family's own. checkpoint: what MiniMax H3's weights take, which no file of theirs tells:
-    "references" (Ref2VA), "frames" (FL2VA, first and last), or "auto", whatever the scene has. id_lora: whether LTX has
-    its LoRA for voices. sigmas: noise levels in place of scheduler and steps, as a scheduler node makes them, or None.
+    pixels, 0 = the family's own. checkpoint: what weights take, where no file of theirs tells: "references"
+    (H3's Ref2VA, Wan's Phantom), "frames" (H3's FL2VA, first and last), or "auto", for H3 whatever the scene has.
+    id_lora: whether LTX has its LoRA for voices. sigmas: noise levels in place of scheduler and steps, as a scheduler
+    node makes them, or None.
     """
 
     sampler: str = "euler"

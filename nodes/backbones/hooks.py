@@ -94,6 +94,19 @@ def _marking(index: int, replaced: Callable | None) -> Callable:
     return block
 
 
+def mark_branches(model: ModelPatcher) -> ModelPatcher:
+    """A clone whose blocks of a branch beside the others (VACE) are routed as those that they follow. No replacement
+    reaches them, but they are computed next, from the same options."""
+    clone = model.clone()
+    clone.set_model_patch(_mark_what_follows, "double_block")
+    return clone
+
+
+def _mark_what_follows(args: dict[str, Any]) -> dict[str, Any]:
+    args["transformer_options"][BLOCK] = _Block(args["block_index"])
+    return args
+
+
 @torch.compiler.disable()
 def _override(routing: Routing, previous: Callable | None, func: Callable, *args: Any, **kwargs: Any) -> torch.Tensor:
     stock = partial(previous, func) if previous else func

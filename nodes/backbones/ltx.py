@@ -37,6 +37,7 @@ from .comfy_backbone import ComfyBackbone
 from .contracts import NEGATIVE, POSITIVE, Conditioned
 from .framing import fitted
 from .hooks import Attention
+from .previews import StepCallback
 from .text import Tokens, clip_tokens, moved, token_spans
 
 if TYPE_CHECKING:
@@ -199,7 +200,7 @@ class LTX(ComfyBackbone):
 
     def _denoise(
         self, conditioning: Conditioned, noise: Any, latent: Any, mask: Any, seed: int, settings: Settings,
-        callback: Any,
+        callback: StepCallback,
     ) -> NestedTensor:  # fmt: skip
         video, audio = super()._denoise(conditioning, noise, latent, mask, seed, settings, callback).unbind()
         return NestedTensor((video[:, :, : self.lattice.latents(conditioning.plan.frames)], audio))

@@ -63,11 +63,31 @@ def wan(seed: int = 0, pictures: bool = False):
 
 
 def wan_file(seed: int = 0, pictures: bool = False) -> File:
+    return _wan_file(seed, "WanModel", {"in_dim": 36 if pictures else 16, "model_type": "t2v"})
+
+
+# What else Wan's files hold, by kind: their class, and the sizes by which ComfyUI knows them.
+WAN_KINDS = {
+    "5b": ("WanModel", {"in_dim": 48, "out_dim": 48, "model_type": "t2v"}),
+    "camera 2.1": ("CameraWanModel", {"in_dim": 32, "model_type": "camera"}),
+    "camera 2.2": ("CameraWanModel", {"in_dim": 36, "model_type": "camera_2.2"}),
+    "control 2.1": ("WanModel", {"in_dim": 48, "model_type": "i2v"}),
+    "control 2.2": ("WanModel", {"in_dim": 52, "model_type": "t2v", "in_dim_ref_conv": 16}),
+    "vace": ("VaceWanModel", {"in_dim": 16, "model_type": "vace", "vace_layers": 3, "vace_in_dim": 96}),
+}  # fmt: skip
+
+
+def wan_of(kind: str, seed: int = 0):
+    """A MODEL of one of WAN_KINDS."""
+    return model_of(_wan_file(seed, *WAN_KINDS[kind]))
+
+
+def _wan_file(seed: int, network: str, sizes: dict) -> File:
     import comfy.ldm.wan.model
     import comfy.ops
 
-    config = WAN | {"in_dim": 36 if pictures else 16, "model_type": "t2v"}
-    net = comfy.ldm.wan.model.WanModel(**config, operations=comfy.ops.disable_weight_init)
+    config = WAN | sizes
+    net = getattr(comfy.ldm.wan.model, network)(**config, operations=comfy.ops.disable_weight_init)
     return random_weights(net, seed), {"config": json.dumps({"transformer": config | {"image_model": "wan2.1"}})}
 
 
@@ -236,6 +256,9 @@ class BlockVAE:
     def __init__(self, channels: int, stride: int, lattice):
         self.latent_channels, self.stride, self.lattice = channels, stride, lattice
         self.downscale_index_formula = (lattice.step, stride, stride)
+
+    def spacial_compression_encode(self):
+        return self.stride
 
     def encode(self, pixels):
         frames, height, width, _ = pixels.shape

@@ -60,31 +60,50 @@ def background(
     return torch.stack(colours).view(direction.shape), torch.stack(depths).view(direction.shape[:-1])
 
 
+def backdrop_depth(place: str, eye: torch.Tensor, direction: torch.Tensor) -> torch.Tensor:
+    """How far away the ground or a wall is along each ray, [F, H, W], FAR where there is sky only. As `background`."""
+    here, frames = _SETS[place], []
+    for at, rays in enumerate(direction):
+        ends = _Ends(here, eye[at], rays.reshape(-1, 3))
+        behind = torch.full_like(ends.down, FAR) if here.walls is None else ends.reach
+        frames.append(torch.where(ends.on_ground, ends.down, behind))
+    return torch.stack(frames).view(direction.shape[:-1])
+
+
+class _Ends:
+    """Where rays [N, 3] from one eye [3] end: down and reach are where they meet the ground and the walls, or the end
+    of open ground, in ray lengths [N]; on_side tells a wall at the side from one at the end."""
+
+    def __init__(self, here: Set, eye: torch.Tensor, ray: torch.Tensor):
+        self.x, self.y, self.z = x, y, z = ray.t().contiguous()
+        self.length = (x * x + y * y + z * z).sqrt()
+        self.down = -eye[1] / y.clamp(max=-1e-4)
+        if here.walls is None:
+            self.reach, self.on_side = _OPEN / self.length, None
+        else:
+            side, end = (_reach(eye[axis], along, here.walls) for axis, along in ((0, x), (2, z)))
+            self.reach, self.on_side = torch.minimum(side, end), side < end
+        self.on_ground = (y < -1e-3 * self.length) & (self.down < self.reach)
+
+
 def _frame(here: Set, light: Light, eye: torch.Tensor, ray: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """One frame: eye [3], ray [N, 3]. Gives [N, 3] and [N]."""
-    x, y, z = ray.t().contiguous()
-    length = (x * x + y * y + z * z).sqrt()
-    down = -eye[1] / y.clamp(max=-1e-4)
-    if here.walls is None:
-        reach = _OPEN / length
-    else:
-        side, end = (_reach(eye[axis], along, here.walls) for axis, along in ((0, x), (2, z)))
-        reach = torch.minimum(side, end)
-    on_ground = (y < -1e-3 * length) & (down < reach)
-    near, far = on_ground.nonzero()[:, 0], (~on_ground).nonzero()[:, 0]
+    ends = _Ends(here, eye, ray)
+    x, y, z, length = ends.x, ends.y, ends.z, ends.length
+    near, far = ends.on_ground.nonzero()[:, 0], (~ends.on_ground).nonzero()[:, 0]
     colour = torch.empty_like(ray)
-    depth = down[near]
+    depth = ends.down[near]
     colour.index_copy_(0, near, here.ground(eye[0] + depth * x[near], eye[2] + depth * z[near], light))
     if here.walls is None:
         unit = ray.index_select(0, far) / length[far, None]
         colour.index_copy_(0, far, here.sky(unit, light))
     else:
-        depth, on_side = reach[far], (side < end)[far]
+        depth, on_side = ends.reach[far], ends.on_side[far]
         at_x, height, at_z = (eye[axis] + depth * along[far] for axis, along in enumerate((x, y, z)))
         along = torch.where(on_side, at_z + 20.3, at_x)
         points = WallPoints(along, height, at_z, on_side, y[far] / length[far])
         colour.index_copy_(0, far, here.wall(points, light))
-    return colour, torch.where(on_ground, down, FAR)
+    return colour, torch.where(ends.on_ground, ends.down, FAR)
 
 
 def _reach(eye: torch.Tensor, ray: torch.Tensor, half: float) -> torch.Tensor:

@@ -43,7 +43,7 @@ def draw_shot(
     light = light_of(shot.place, shot.time_of_day)
     colour, ground = places.background(shot.place, light, view.eye, view.directions())
     colour = _shadows(colour, ground, view, blocking, light)
-    groups, owners = _groups(shot, blocking, looks, view.frames)
+    groups, owners = standing(shot, blocking, looks, view.frames)
     if groups:
         parts = places.join(groups)
         hits, rays = trace(parts, view)
@@ -55,7 +55,7 @@ def draw_shot(
     return shrink(colour, supersampling)
 
 
-def _groups(
+def standing(
     shot: PlannedShot, blocking: Blocking, looks: Mapping[str, Look], frames: int
 ) -> tuple[list[Parts], np.ndarray]:
     """Everything that stands in the shot, and for each part the number of its subject, -1 for scenery."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -23,7 +24,9 @@ from tiny_models import (
     ltx_audio_vae,
     minimax_h3,
     wan,
+    wan_of,
 )
+from wan_graphs import stock_samples
 
 PACKAGE = "custom_nodes_kling_core.nodes.backbones"
 
@@ -50,8 +53,9 @@ def base() -> Any:
 
 
 def _wan_connected(model: Any) -> Any:
-    lattice = importlib.import_module(f"{PACKAGE}.wan").Wan.lattice
-    return base().Connected(model, WordCLIP(WAN["text_dim"], least=300), BlockVAE(16, 8, lattice))
+    lattice, channels = importlib.import_module(f"{PACKAGE}.wan").Wan.lattice, model.model.latent_format.latent_channels
+    vae = BlockVAE(channels, 8 if channels == 16 else 16, lattice)
+    return base().Connected(model, WordCLIP(WAN["text_dim"], least=300), vae)
 
 
 def _wan_stock(backbone: Any, plan: Any, cast: Any, seed: int, steps: int) -> torch.Tensor:
@@ -151,9 +155,16 @@ def _ltx_stock(backbone: Any, plan: Any, cast: Any, seed: int, steps: int) -> An
     return sampled["samples"]
 
 
+WAN_KINDS = {
+    kind: Family(partial(wan_of, kind), _wan_connected, partial(stock_samples, kind))
+    for kind in ("5b", "camera 2.1", "camera 2.2", "control 2.1", "control 2.2", "vace")
+} | {"phantom": Family(wan, _wan_connected, partial(stock_samples, "phantom"), {"checkpoint": "references"})}
 FAMILIES = {
     "h3": Family(minimax_h3, _h3_connected, _h3_stock, {"cfg": 1.0}),
     "wan": Family(wan, _wan_connected, _wan_stock),
+    # The kinds whose tokens are more than the film's; test_wan_kinds.py has all of them.
+    "wan phantom": WAN_KINDS["phantom"],
+    "wan vace": WAN_KINDS["vace"],
     "ltx-2": Family(lambda seed: ltx(seed, LTX), ltx_connected, _ltx_stock),
     "ltx-2.3 with a voice": Family(lambda seed: ltx(seed, LTX_2_3), ltx_connected, _ltx_stock, {"id_lora": True}),
 }

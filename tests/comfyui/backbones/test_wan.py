@@ -85,7 +85,7 @@ def test_pictures_at_the_ends_are_told_as_the_stock_node_tells_them(ends):
 def test_weights_that_take_no_pictures_say_so_before_anything_runs():
     ours = backbone(wan(0))
     plan = planned(ours, Cast(), SCRIPT)
-    with pytest.raises(KlingError, match="from text alone"):
+    with pytest.raises(KlingError, match="these Wan weights take none: they are text to video"):
         ours.condition(plan, Cast(), first_frame=np.zeros((8, 8, 3), np.uint8))
     begins = backbone(wan(0, pictures=True))
     with pytest.raises(KlingError, match="begin with a picture"):
@@ -112,7 +112,7 @@ def test_a_model_of_no_known_family_is_named():
 
 def test_both_attentions_of_every_block_are_routed(cast):
     calls = recorded(WAN, cast, HARD["all"])
-    assert [sorted(call.attention.keys) for call in calls[:2]] == [["video"], ["text"]]
+    assert [sorted(call.attention.keys) for call in calls[:2]] == [["reference", "video"], ["text"]]
 
 
 def test_the_sound_is_the_stages_ambience_and_audiosync_adds_the_lines(cast):
