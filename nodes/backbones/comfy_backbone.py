@@ -33,6 +33,7 @@ from kling_core.plan.reference_limits import ReferenceLimits
 from kling_core.plan.references import References
 
 from . import OWN_SCHEDULER
+from .decoding import Pieces, or_whole, room, shot_by_shot
 from .hooks import Attention, Routing, install
 from .text import clip_tokens
 
@@ -342,13 +343,23 @@ class ComfyBackbone(ABC):
         *,
         memory_budget: int | None = None,
     ) -> Iterator[np.ndarray]:
-        frames = self._decoded(latents.video.transpose(0, 1)[None], memory_budget)
-        frames = frames.reshape(-1, *frames.shape[-3:])
-        for shot in plan.shots:
-            portion = frames[shot.start : shot.stop].float()
-            yield (portion.clamp(0, 1) * 255).round().byte().cpu().numpy()
+        """In pieces that `memory_budget` holds, where the VAE is one that can go on from piece to piece; any other,
+        such as a small one for previews, decodes the whole film at once. See `decoding.py`."""
+        video, frames = latents.video.transpose(0, 1)[None], room(plan, memory_budget)
 
-    def _decoded(self, video: torch.Tensor, memory_budget: int | None) -> torch.Tensor:
+        def whole() -> torch.Tensor:
+            found = self._whole(video, memory_budget)
+            return found.reshape(-1, *found.shape[-3:])
+
+        pieces = None if frames >= plan.frames else self._pieces(video, frames)
+        yield from shot_by_shot(iter([whole()]) if pieces is None else or_whole(pieces, whole), plan)
+
+    def _pieces(self, video: torch.Tensor, frames: int) -> Pieces | None:
+        """A film that is longer than `frames`, in pieces that are not, as exact as the whole; None with a VAE that
+        cannot. A piece may be longer where the VAE has no shorter ones. video: [1, C, T, H, W]."""
+        return None
+
+    def _whole(self, video: torch.Tensor, memory_budget: int | None) -> torch.Tensor:
         """[1, C, T, H, W] as pixels in [0, 1]."""
         return self.connected.vae.decode(video)
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import comfy.ldm.wan.vae
+import comfy.ldm.wan.vae2_2
 import comfy.model_base
+import comfy.model_management
 import node_helpers
 import numpy as np
 import torch
@@ -21,11 +25,13 @@ from kling_core.prompts.wan import compile_captions
 from kling_core.sound.ambience import film_ambience
 
 from .comfy_backbone import NEGATIVE, POSITIVE, ComfyBackbone, Conditioned, refuse
+from .decoding import Pieces, finished
 from .hooks import Attention
 from .text import clip_tokens, token_spans
 
 if TYPE_CHECKING:
     from comfy.model_patcher import ModelPatcher
+    from comfy.sd import VAE
 
     from kling_core.elements.element import Cast
     from kling_core.errors import ProblemList
@@ -37,6 +43,8 @@ _AUDIO_RATE = 24000  # of the sound that AudioSync adds
 _PATCH = 2
 # Where the schedule passes from the expert for noise to the one for detail: Wan 2.2's own configurations.
 _BOUNDARY = {"text to video": 0.875, "image to video": 0.9}
+# Its autoencoders: how many latents they decode at a time, after the first.
+_LATENTS_A_STEP = {comfy.ldm.wan.vae.WanVAE: 2, comfy.ldm.wan.vae2_2.WanVAE: 1}
 
 
 class Wan(ComfyBackbone):
@@ -115,6 +123,10 @@ class Wan(ComfyBackbone):
         """Wan makes no sound: the stage's own ambience of the plan's places, float32 [2, N]."""
         return film_ambience(plan)
 
+    def _pieces(self, video: torch.Tensor, frames: int) -> Pieces | None:
+        vae = self.connected.vae
+        return _by_steps(vae, video) if type(getattr(vae, "first_stage_model", None)) in _LATENTS_A_STEP else None
+
     def _denoise(
         self, conditioning: Conditioned, noise: Any, latent: Any, mask: Any, seed: int, settings: Settings,
         callback: Any,
@@ -178,3 +190,26 @@ class Wan(ComfyBackbone):
         latent = self.connected.vae.encode(film)
         mask = missing.T[None, ..., None, None].expand(-1, -1, -1, *latent.shape[-2:])
         return {"concat_latent_image": latent, "concat_mask": mask}
+
+
+def _by_steps(vae: VAE, video: torch.Tensor) -> Pieces:
+    """Wan's own VAEs are causal, and keep of each step what the next one needs: they are driven through the same steps
+    as in decoding all at once, with a cache that is ours. video: [1, C, T, H, W]."""
+    network, device = vae.first_stage_model, comfy.model_management.cuda_device_context
+    vae.prepare_decode(video.shape)
+    with device(vae.device):
+        latents = network.conv2(video.to(vae.device, vae.vae_dtype))
+    cache = defaultdict(lambda: None)
+    for step in [latents[:, :, :1], *latents[:, :, 1:].split(_LATENTS_A_STEP[type(network)], 2)]:
+        with device(vae.device):
+            made = _step(network, step, cache)
+        while made:
+            yield finished(vae, made.pop(0))
+
+
+def _step(network: torch.nn.Module, latents: torch.Tensor, cache: defaultdict[int, Any]) -> list[torch.Tensor]:
+    """The pictures of a step's latents, [1, 3, t, H, W] each. cache: empty before the first."""
+    if isinstance(network, comfy.ldm.wan.vae.WanVAE):
+        return network.decoder(latents, feat_cache=cache, feat_idx=[0])
+    made = network.decoder(latents, feat_cache=cache, feat_idx=[0], first_chunk=not cache)
+    return [comfy.ldm.wan.vae2_2.unpatchify(made, patch_size=2)]

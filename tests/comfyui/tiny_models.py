@@ -101,6 +101,26 @@ def ltx_video_vae(seed: int = 0):
     return comfy.sd.VAE(sd=random_weights(net, seed), metadata={"config": json.dumps({"vae": _LTX_VIDEO})})
 
 
+def wan_vae(seed: int = 0):
+    """A VAE of Wan 2.1's pictures."""
+    import comfy.ldm.wan.vae as module
+
+    return _loaded_vae(module.WanVAE(dim=4, z_dim=16, temperal_downsample=[False, True, True]), seed)
+
+
+def wan_2_2_vae(seed: int = 0):
+    """A VAE of the pictures of Wan 2.2's 5B model: its true class, whose sizes are written into it, made small."""
+    import comfy.ldm.wan.vae2_2 as module
+
+    made = module.WanVAE
+
+    def network(z_dim: int, temperal_downsample: list[bool], **sizes):
+        return made(dim=4, dec_dim=4, z_dim=z_dim, temperal_downsample=temperal_downsample)
+
+    with mock.patch.object(module, "WanVAE", network):
+        return _loaded_vae(network(48, [False, True, True]), seed)
+
+
 def random_weights(net: torch.nn.Module, seed: int) -> dict[str, torch.Tensor]:
     """Weights that let every part of a net be felt in its output."""
     generator = torch.Generator().manual_seed(seed)
