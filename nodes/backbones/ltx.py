@@ -178,7 +178,8 @@ class LTX(ComfyBackbone):
 
     def _pieces(self, video: torch.Tensor, frames: int) -> Pieces | None:
         """As the VAE writes them: it goes through the film in portions and keeps what they share. A group of latents by
-        itself would need nearly all others: each reaches tens of latents far, both ways."""
+        itself would need nearly all others: in a decoder of five layers a level, such as ComfyUI's default for this
+        class, each latent reaches 21.5 latents far, both ways."""
         return written(self.connected.vae, video) if self._writes_in_portions else None
 
     def _whole(self, video: torch.Tensor, memory_budget: int | None) -> torch.Tensor:
