@@ -35,6 +35,7 @@ from kling_core.plan.references import References
 from . import OWN_SCHEDULER
 from .decoding import Pieces, or_whole, room, shot_by_shot
 from .hooks import Attention, Routing, install
+from .quantisation import quantisation
 from .text import clip_tokens
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ class ComfyBackbone(ABC):
         cuts = " + ".join(f"{frames}" for frames in (f"{lattice.step}k", sum(lattice.lead)) if frames)
         ends = " + ".join(f"{frames}" for frames in (f"{lattice.step}k", lattice.end(0)) if frames)
         lines = [
-            f"{self.name}, {self.kind}, {self.layers} layers",
+            ", ".join(filter(None, (f"{self.name}, {self.kind}, {self.layers} layers", self._quantised))),
             f"{grid.fps} frames a second; cuts after {cuts} frames, films of {ends} frames",
             "sizes: " + ", ".join(f"{aspect} {width} x {height}" for aspect, (width, height) in grid.sizes.items()),
             "makes picture and sound" if self.speaks else "makes pictures; AudioSync adds the sound",
@@ -217,8 +218,13 @@ class ComfyBackbone(ABC):
     def weights(self) -> str:
         """Of the model's sizes and of what was patched into it: weights of gigabytes are not read for a name."""
         model = self.connected.model
-        told = f"{self.name} {self.kind} {model.model_size()} {sorted(model.patches)}"
+        told = f"{self.name} {self.kind} {model.model_size()} {sorted(model.patches)}{self._quantised}"
         return hashlib.blake2b(told.encode(), digest_size=16).hexdigest()
+
+    @property
+    def _quantised(self) -> str:
+        kind = quantisation(self._diffusion_model)
+        return f"weights in {kind}" if kind else ""
 
     @property
     def layers(self) -> int:

@@ -89,6 +89,10 @@ class MiniMaxH3(ComfyBackbone):
             problems.add("low_noise", f"is no part of {self.name}", "Disconnect it: only Wan 2.2 has two experts.")
         if self.options.cfg != 1:
             problems.add("cfg", f"is {self.options.cfg:g}, and {self.name} has no negative branch", "Set it to 1.")
+        if "float8" in str(self._diffusion_model.blocks[0].attn.q_norm.weight.dtype):
+            # None of the kernels behind ComfyUI's attention for it takes them, and it does not convert them.
+            what = "even its norms are in fp8, which ComfyUI cannot sample it with"
+            problems.add("model", what, "Load it with weight_dtype default; checkpoints made in fp8 keep norms whole.")
 
     @property
     def reference_limits(self) -> ReferenceLimits:

@@ -156,7 +156,7 @@ class Wan(ComfyBackbone):
     @property
     def _takes_pictures(self) -> bool:
         channels = self.connected.model.get_model_object("latent_format").latent_channels
-        return self._diffusion_model.patch_embedding.weight.shape[1] > channels
+        return self._diffusion_model.patch_embedding.in_channels > channels
 
     def _require_pictures_where_taken(self, first: np.ndarray | None, last: np.ndarray | None) -> None:
         if not self._takes_pictures and (first is not None or last is not None):

@@ -6,6 +6,7 @@ from __future__ import annotations
 import functools
 import json
 import zlib
+from typing import Any
 from unittest import mock
 
 import torch
@@ -48,12 +49,12 @@ File = tuple[dict[str, torch.Tensor], dict[str, str]]
 """Weights and metadata of a model's file."""
 
 
-def model_of(file: File):
-    """The MODEL that ComfyUI's loader makes of a file."""
+def model_of(file: File, **options: Any):
+    """The MODEL that ComfyUI's loader makes of a file. options: what loader nodes tell it, such as the dtype."""
     import comfy.sd
 
     weights, metadata = file
-    return comfy.sd.load_diffusion_model_state_dict(weights, metadata=metadata)
+    return comfy.sd.load_diffusion_model_state_dict(weights, options, metadata=metadata)
 
 
 def wan(seed: int = 0, pictures: bool = False):
@@ -61,11 +62,11 @@ def wan(seed: int = 0, pictures: bool = False):
     return model_of(wan_file(seed, pictures))
 
 
-def wan_file(seed: int = 0, pictures: bool = False) -> File:
+def wan_file(seed: int = 0, pictures: bool = False, **sizes: int) -> File:
     import comfy.ldm.wan.model
     import comfy.ops
 
-    config = WAN | {"in_dim": 36 if pictures else 16, "model_type": "t2v"}
+    config = WAN | {"in_dim": 36 if pictures else 16, "model_type": "t2v"} | sizes
     net = comfy.ldm.wan.model.WanModel(**config, operations=comfy.ops.disable_weight_init)
     return random_weights(net, seed), {"config": json.dumps({"transformer": config | {"image_model": "wan2.1"}})}
 
