@@ -110,7 +110,7 @@ def test_a_batch_of_takes_is_refused_with_a_remedy(convert, latents, latent, sou
     parts = latent["samples"].unbind() if sound else [latent["samples"]]
     twice = [part.repeat_interleave(2, 0) for part in parts]
     latent["samples"] = type(latent["samples"])(twice) if sound else twice[0]
-    with pytest.raises(KlingError, match="several takes.*Latent From Batch"):
+    with pytest.raises(KlingError, match="several takes.*repeat or batch"):
         convert.latents(latent)
 
 
