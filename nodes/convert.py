@@ -102,6 +102,8 @@ def latents(latent: dict[str, Any]) -> tuple[Latents, Scene]:
     parts = samples.unbind() if getattr(samples, "is_nested", False) else [samples]
     if len(parts) != len(wanted):
         raise _refused("it holds only picture or only sound", "Put both together again with Concat AV Latent")
+    if any(len(part) > 1 for part in parts):
+        raise _refused("it holds several takes, not one", "Connect it without nodes that repeat or batch it")
     if [part.shape for part in parts] != [part.shape for part in wanted]:
         raise _refused("its size was changed after sampling", "Connect it without nodes that crop, scale or repeat it")
     audio = parts[1][0].movedim(scene.backbone.audio_axis, 0) if parts[1:] else scene.latents.audio

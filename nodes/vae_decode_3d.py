@@ -1,3 +1,5 @@
+from contextlib import closing
+
 from comfy_api.latest import io
 
 from . import convert, host, sockets
@@ -32,5 +34,7 @@ class VAEDecode3D(io.ComfyNode):
         latents, scene = convert.latents(latent)
         budget = memory_budget * convert.MEGABYTE
         chunks = scene.backbone.decode_video(latents, scene.plan, scene.cast, scene.speech, memory_budget=budget)
-        film = convert.film(chunks, scene.plan.frames, host.HostProgress(scene.plan.frames))
+        # An interrupt leaves the decoder in the middle of a film.
+        with closing(chunks):
+            film = convert.film(chunks, scene.plan.frames, host.HostProgress(scene.plan.frames))
         return io.NodeOutput(film, float(scene.plan.grid.fps))

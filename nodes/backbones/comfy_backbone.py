@@ -31,11 +31,13 @@ from kling_core.plan.references import References
 
 from . import OWN_SCHEDULER
 from .contracts import POSITIVE, Conditioned, Connected, Options
+from .decoding import Pieces, or_whole, room, shot_by_shot
 from .encode_once import EncodeOnce, EncodingOnce
 from .framing import ASPECTS, as_image, sides
 from .hooks import Attention, Routing, install
 from .keeping import mask_of, pinned, started
 from .previews import StepCallback
+from .quantisation import quantisation
 from .text import clip_tokens
 
 if TYPE_CHECKING:
@@ -93,7 +95,7 @@ class ComfyBackbone(ABC):
         cuts = " + ".join(f"{frames}" for frames in (f"{lattice.step}k", sum(lattice.lead)) if frames)
         ends = " + ".join(f"{frames}" for frames in (f"{lattice.step}k", lattice.end(0)) if frames)
         lines = [
-            f"{self.name}, {self.kind}, {self.layers} layers",
+            ", ".join(filter(None, (f"{self.name}, {self.kind}, {self.layers} layers", self._quantised))),
             f"{grid.fps} frames a second; cuts after {cuts} frames, films of {ends} frames",
             "sizes: " + ", ".join(f"{aspect} {width} x {height}" for aspect, (width, height) in grid.sizes.items()),
             "makes picture and sound" if self.speaks else "makes pictures; AudioSync adds the sound",
@@ -164,8 +166,13 @@ class ComfyBackbone(ABC):
     def weights(self) -> str:
         """Of the model's sizes and of what was patched into it: weights of gigabytes are not read for a name."""
         model = self.connected.model
-        told = f"{self.name} {self.kind} {model.model_size()} {sorted(model.patches)}"
+        told = f"{self.name} {self.kind} {model.model_size()} {sorted(model.patches)}{self._quantised}"
         return hashlib.blake2b(told.encode(), digest_size=16).hexdigest()
+
+    @property
+    def _quantised(self) -> str:
+        kind = quantisation(self._diffusion_model)
+        return f"weights in {kind}" if kind else ""
 
     @property
     def layers(self) -> int:
@@ -296,13 +303,23 @@ class ComfyBackbone(ABC):
         *,
         memory_budget: int | None = None,
     ) -> Iterator[np.ndarray]:
-        frames = self._decoded(latents.video.transpose(0, 1)[None], memory_budget)
-        frames = frames.reshape(-1, *frames.shape[-3:])
-        for shot in plan.shots:
-            portion = frames[shot.start : shot.stop].float()
-            yield (portion.clamp(0, 1) * 255).round().byte().cpu().numpy()
+        """In pieces that `memory_budget` holds, where the VAE is one that can go on from piece to piece; any other,
+        such as a small one for previews, decodes the whole film at once. See `decoding.py`."""
+        video, frames = latents.video.transpose(0, 1)[None], room(plan, memory_budget)
 
-    def _decoded(self, video: torch.Tensor, memory_budget: int | None) -> torch.Tensor:
+        def whole() -> torch.Tensor:
+            found = self._whole(video, memory_budget)
+            return found.reshape(-1, *found.shape[-3:])
+
+        pieces = None if frames >= plan.frames else self._pieces(video, frames)
+        yield from shot_by_shot(iter([whole()]) if pieces is None else or_whole(pieces, whole), plan)
+
+    def _pieces(self, video: torch.Tensor, frames: int) -> Pieces | None:
+        """A film that is longer than `frames`, in pieces that are not, as exact as the whole; None with a VAE that
+        cannot. A piece may be longer where the VAE has no shorter ones. video: [1, C, T, H, W]."""
+        return None
+
+    def _whole(self, video: torch.Tensor, memory_budget: int | None) -> torch.Tensor:
         """[1, C, T, H, W] as pixels in [0, 1]."""
         return self.connected.vae.decode(video)
 

@@ -35,6 +35,7 @@ from kling_core.prompts.ltx import compile_prose
 from . import OWN_SCHEDULER
 from .comfy_backbone import ComfyBackbone
 from .contracts import NEGATIVE, POSITIVE, Conditioned
+from .decoding import Pieces, written
 from .framing import fitted
 from .hooks import Attention
 from .previews import StepCallback
@@ -178,11 +179,17 @@ class LTX(ComfyBackbone):
         sound = heard[0, :, :length].detach().float().cpu()
         return F.pad(sound, (0, length - sound.shape[1])).expand(2, -1).numpy()
 
-    def _decoded(self, video: torch.Tensor, memory_budget: int | None) -> torch.Tensor:
-        """Exact where the VAE itself goes through the film in portions, handing on what they share, and where the
-        budget allows all of it at once; in tiles that overlap, and differ by a little, otherwise."""
+    def _pieces(self, video: torch.Tensor, frames: int) -> Pieces | None:
+        """As the VAE writes them: it goes through the film in portions and keeps what they share. A group of latents by
+        itself would need nearly all others: in a decoder of five layers a level, such as ComfyUI's default for this
+        class, each latent reaches 21.5 latents far, both ways."""
+        return written(self.connected.vae, video) if self._writes_in_portions else None
+
+    def _whole(self, video: torch.Tensor, memory_budget: int | None) -> torch.Tensor:
+        """In tiles that overlap, and differ by a little, where a VAE that cannot stream would take more than the
+        budget."""
         vae, shape = self.connected.vae, tuple(video.shape)
-        if memory_budget is None or getattr(vae.first_stage_model, "comfy_has_chunked_io", False):
+        if memory_budget is None or self._writes_in_portions:
             return vae.decode(video)
 
         def fits(latents: int, side: int) -> bool:
@@ -300,6 +307,11 @@ class LTX(ComfyBackbone):
     def _is_2_5(self) -> bool:
         net = self._diffusion_model
         return getattr(net, "keyframes_abs_pos_embedding", None) is not None or not getattr(net, "ff_bias", True)
+
+    @property
+    def _writes_in_portions(self) -> bool:
+        network = getattr(self.connected.vae, "first_stage_model", None)
+        return getattr(network, "comfy_has_chunked_io", False)
 
     @property
     def _codec(self) -> torch.nn.Module:

@@ -33,6 +33,7 @@ from kling_core.prompts.minimax_h3 import compile_base, compile_references
 
 from .comfy_backbone import ComfyBackbone, refuse
 from .contracts import POSITIVE, Conditioned, Connected, Options
+from .decoding import Pieces
 from .encode_once import EncodeOnce, content
 from .framing import ASPECTS, as_image, cropped, sides
 from .hooks import Attention
@@ -52,7 +53,7 @@ if TYPE_CHECKING:
 _FPS, _AUDIO_RATE, _AUDIO_CHANNELS = 24, 32000, 32
 _WIDEST = 1344 / 768  # pixels at most, for a short edge of 1
 _GROUP, _GROUP_LATENTS, _TAIL_LATENTS = H3_LATTICE.step, len(H3_LATTICE.period), H3_LATTICE.tail
-_FLOAT_BYTES = 4 + 1  # of a value of a picture, as it is decoded and as it is handed on
+_TAIL_FRAMES = H3_LATTICE.end(0)
 _KINDS = {
     "auto": "FL2VA or Ref2VA (files do not tell)", "references": "Ref2VA", "frames": "FL2VA",
 }  # fmt: skip
@@ -94,6 +95,10 @@ class MiniMaxH3(ComfyBackbone):
             problems.add("low_noise", f"is no part of {self.name}", "Disconnect it: only Wan 2.2 has two experts.")
         if self.options.cfg != 1:
             problems.add("cfg", f"is {self.options.cfg:g}, and {self.name} has no negative branch", "Set it to 1.")
+        if "float8" in str(self._diffusion_model.blocks[0].attn.q_norm.weight.dtype):
+            # None of the kernels behind ComfyUI's attention for it takes them, and it does not convert them.
+            what = "even its norms are in fp8, which ComfyUI cannot sample it with"
+            problems.add("model", what, "Load it with weight_dtype default; checkpoints made in fp8 keep norms whole.")
 
     @property
     def reference_limits(self) -> ReferenceLimits:
@@ -163,34 +168,17 @@ class MiniMaxH3(ComfyBackbone):
     def empty_latent(self, plan: Plan) -> Any:
         return _stock().EmptyMiniMaxH3LatentAV.execute(*plan.size, plan.frames)[0]["samples"]
 
-    def decode_video(
-        self,
-        latents: Latents,
-        plan: Plan,
-        cast: Cast,
-        speech: tuple[SpokenLine, ...] = (),
-        *,
-        memory_budget: int | None = None,
-    ) -> Iterator[np.ndarray]:
-        """In pieces of whole groups of 17 frames that `memory_budget` holds, and a shot at most.
-
-        The model's VAE decodes a group from its own five latents and the two after them, and blends its first frames
-        into what the group before it made of them. So a piece is exact when the group before it is decoded with it.
-        Any other VAE, such as a small one for previews, decodes the whole film at once.
-        """
+    def _pieces(self, video: torch.Tensor, frames: int) -> Pieces | None:
+        """In whole groups of 17 frames. The VAE decodes a group from its own five latents and the two after them, and
+        blends its first frames into what the group before it made of them. So a piece is exact when the group before
+        it is decoded with it."""
         if not _decodes_by_groups(self.connected.vae):
-            yield from super().decode_video(latents, plan, cast, speech, memory_budget=memory_budget)
-            return
-        width, height = plan.size
-        room = memory_budget or plan.frames * width * height * 3 * _FLOAT_BYTES
-        most = max(1, room // (_GROUP * width * height * 3 * _FLOAT_BYTES) - 1)
-        groups = plan.frames // _GROUP
-        for shot in plan.shots:
-            last = min(shot.stop // _GROUP, groups)
-            for start in range(shot.start // _GROUP, last, most):
-                stop = min(start + most, last)
-                frames = self._decode_groups(latents.video, start, stop)
-                yield frames if stop == groups else frames[: (stop - start) * _GROUP]
+            return None
+        groups = (video.shape[2] - _TAIL_LATENTS) // _GROUP_LATENTS
+        most = max(1, (frames - _TAIL_FRAMES) // _GROUP - 1)
+        return (
+            self._decode_groups(video, start, min(start + most, groups), groups) for start in range(0, groups, most)
+        )
 
     def decode_audio(self, latents: Latents, plan: Plan) -> np.ndarray:
         """The film's own sound, float32 [2, N] at 32 kHz."""
@@ -253,13 +241,12 @@ class MiniMaxH3(ComfyBackbone):
         spans = token_spans(prompt, lambda text: clip_tokens(self.tokenize(text)))
         return layout_of(plan, spans, references, encoded, told, latent["samples"])
 
-    def _decode_groups(self, video: torch.Tensor, start: int, stop: int) -> np.ndarray:
-        """uint8 frames of groups [start, stop) and the five after them. video: [T, C, H, W]."""
+    def _decode_groups(self, video: torch.Tensor, start: int, stop: int, groups: int) -> torch.Tensor:
+        """[t, H, W, 3] of groups [start, stop), and of the film's last frames where these are the last of them."""
         before = min(start, 1)
-        piece = video[(start - before) * _GROUP_LATENTS : stop * _GROUP_LATENTS + _TAIL_LATENTS]
-        frames = self.connected.vae.decode(piece.transpose(0, 1)[None])
-        frames = frames.reshape(-1, *frames.shape[-3:])[before * _GROUP :]
-        return (frames.float().clamp(0, 1) * 255).round().byte().cpu().numpy()
+        piece = video[:, :, (start - before) * _GROUP_LATENTS : stop * _GROUP_LATENTS + _TAIL_LATENTS]
+        frames = self.connected.vae.decode(piece)
+        return frames[0, before * _GROUP : None if stop == groups else (before + stop - start) * _GROUP]
 
 
 def _stock() -> Any:

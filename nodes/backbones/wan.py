@@ -30,11 +30,13 @@ from kling_core.sound.ambience import film_ambience
 
 from .comfy_backbone import ComfyBackbone, refuse
 from .contracts import NEGATIVE, POSITIVE, Conditioned
+from .decoding import Pieces
 from .framing import as_image, fitted
 from .hooks import Attention, mark_branches
 from .previews import StepCallback
 from .text import clip_tokens, token_spans
 from .wan_kinds import Kind, PictureToVideo, Scene, Vace, kind_of
+from .wan_vae import decoded_by_steps
 
 if TYPE_CHECKING:
     from comfy.model_patcher import ModelPatcher
@@ -160,6 +162,9 @@ class Wan(ComfyBackbone):
     def decode_audio(self, latents: Latents, plan: Plan) -> np.ndarray:
         """Wan makes no sound: the stage's own ambience of the plan's places, float32 [2, N]."""
         return film_ambience(plan)
+
+    def _pieces(self, video: torch.Tensor, frames: int) -> Pieces | None:
+        return decoded_by_steps(self.connected.vae, video)
 
     def _denoise(
         self, conditioning: Conditioned, noise: Any, latent: Any, mask: Any, seed: int, settings: Settings,

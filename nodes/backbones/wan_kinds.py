@@ -198,7 +198,8 @@ def kind_of(model: ModelPatcher, checkpoint: str) -> Kind:
         return Vace(pictures=1)
     if isinstance(model.model, comfy.model_base.WAN21_Camera):
         return Camera(clip_vision=looks)
-    beside = net.patch_embedding.weight.shape[1] - channels
+    # Not from the weight, whose shape quantised files may have packed.
+    beside = net.patch_embedding.in_channels - channels
     if not beside and channels == _WIDE:
         return TextOrPictureToVideo()
     if not beside:

@@ -7,6 +7,7 @@ import copy
 import functools
 import json
 import zlib
+from typing import Any
 from unittest import mock
 
 import torch
@@ -49,12 +50,12 @@ File = tuple[dict[str, torch.Tensor], dict[str, str]]
 """Weights and metadata of a model's file."""
 
 
-def model_of(file: File):
-    """The MODEL that ComfyUI's loader makes of a file."""
+def model_of(file: File, **options: Any):
+    """The MODEL that ComfyUI's loader makes of a file. options: what loader nodes tell it, such as the dtype."""
     import comfy.sd
 
     weights, metadata = file
-    return comfy.sd.load_diffusion_model_state_dict(weights, metadata=metadata)
+    return comfy.sd.load_diffusion_model_state_dict(weights, options, metadata=metadata)
 
 
 def wan(seed: int = 0, pictures: bool = False):
@@ -62,8 +63,8 @@ def wan(seed: int = 0, pictures: bool = False):
     return model_of(wan_file(seed, pictures))
 
 
-def wan_file(seed: int = 0, pictures: bool = False) -> File:
-    return _wan_file(seed, "WanModel", {"in_dim": 36 if pictures else 16, "model_type": "t2v"})
+def wan_file(seed: int = 0, pictures: bool = False, **sizes: int) -> File:
+    return _wan_file(seed, "WanModel", {"in_dim": 36 if pictures else 16, "model_type": "t2v"} | sizes)
 
 
 # What else Wan's files hold, by kind: their class, and the sizes by which ComfyUI knows them.
@@ -120,6 +121,26 @@ def ltx_video_vae(seed: int = 0):
 
     net = comfy.ldm.lightricks.vae.causal_video_autoencoder.VideoVAE(config=_LTX_VIDEO)
     return comfy.sd.VAE(sd=random_weights(net, seed), metadata={"config": json.dumps({"vae": _LTX_VIDEO})})
+
+
+def wan_vae(seed: int = 0):
+    """A VAE of Wan 2.1's pictures."""
+    import comfy.ldm.wan.vae as module
+
+    return _loaded_vae(module.WanVAE(dim=4, z_dim=16, temperal_downsample=[False, True, True]), seed)
+
+
+def wan_2_2_vae(seed: int = 0):
+    """A VAE of the pictures of Wan 2.2's 5B model: its true class, whose sizes are written into it, made small."""
+    import comfy.ldm.wan.vae2_2 as module
+
+    made = module.WanVAE
+
+    def network(z_dim: int, temperal_downsample: list[bool], **sizes):
+        return made(dim=4, dec_dim=4, z_dim=z_dim, temperal_downsample=temperal_downsample)
+
+    with mock.patch.object(module, "WanVAE", network):
+        return _loaded_vae(network(48, [False, True, True]), seed)
 
 
 def random_weights(net: torch.nn.Module, seed: int) -> dict[str, torch.Tensor]:

@@ -1,5 +1,6 @@
 """Between ComfyUI's types and the core's."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -99,6 +100,17 @@ def test_a_cropped_latent_is_refused(convert, latent):
     video, sound = latent["samples"].unbind()
     latent["samples"].tensors = [video[:, :, :-1], sound]
     with pytest.raises(KlingError, match="size"):
+        convert.latents(latent)
+
+
+@pytest.mark.parametrize("sound", [True, False])
+def test_a_batch_of_takes_is_refused_with_a_remedy(convert, latents, latent, sound):
+    if not sound:
+        latent = convert.latent(scene_of(replace(latents, audio=torch.zeros(0, 1))))
+    parts = latent["samples"].unbind() if sound else [latent["samples"]]
+    twice = [part.repeat_interleave(2, 0) for part in parts]
+    latent["samples"] = type(latent["samples"])(twice) if sound else twice[0]
+    with pytest.raises(KlingError, match="several takes.*repeat or batch"):
         convert.latents(latent)
 
 
