@@ -108,7 +108,7 @@ def layout_of(
     for side in range(_STEREO):
         add_audio(builder, plan, sound.shape[-1], float(side))
     add_video(builder, plan, video.shape[-2] // 2, video.shape[-1] // 2)
-    return builder.layout(tuple(_heard_and_seen(plan)))
+    return builder.layout(tuple(_heard_and_seen(plan)), tuple(frozenset(shot.things) for shot in plan.shots))
 
 
 def _heard_and_seen(plan: Plan) -> Iterator[frozenset[str]]:
