@@ -8,6 +8,7 @@ import numpy as np
 
 from kling_core.elements.element import Cast
 from kling_core.plan.plan import Plan
+from kling_core.plan.references import Reference
 from kling_core.previz.conditioning import looks_of, mouth_curves
 from kling_core.previz.stage.scene import SUPERSAMPLING, draw_shot
 from kling_core.sound.speech import SpokenLine
@@ -27,3 +28,17 @@ def draft(
             frames = slice(first, min(first + step, shot.frames))
             here = {name: curve[shot.start : shot.stop][frames] for name, curve in mouths.items()}
             yield draw_shot(shot, blocking.slice(frames), looks, here, width, height).numpy()
+
+
+def guide_frames(plan: Plan, cast: Cast, guide: Reference, speech: tuple[SpokenLine, ...] = ()) -> np.ndarray:
+    """The draft as a moving guide has it: uint8 [T, H, W, 3] of its size, the plan's own frames of its seconds."""
+    width, height = guide.size
+    frames = np.empty((round(guide.seconds[1] * plan.grid.fps), height, width, 3), np.uint8)
+    done = 0
+    for portion in draft(plan, cast, width, height, speech):
+        portion = portion[: len(frames) - done]
+        frames[done : done + len(portion)] = portion
+        done += len(portion)
+        if done == len(frames):
+            break
+    return frames
