@@ -61,6 +61,12 @@ class Backbone(io.ComfyNode):
                     "id_lora", default=False, optional=True,
                     tooltip="LTX: an ID-LoRA is loaded. Whoever speaks most gets the voice of their element.",
                 ),
+                io.Boolean.Input(
+                    "moving_guide", default=False, optional=True,
+                    tooltip="MiniMax H3 Ref2VA: camera, cuts and positions follow a puppet film of the storyboard, "
+                    "which goes along as a reference video. It adds about a quarter of the film's tokens, and takes "
+                    "one of the three clips and its seconds of their 15.",
+                ),
             ],
             outputs=[
                 sockets.Backbone.Output("backbone", display_name="BACKBONE"),
@@ -72,6 +78,7 @@ class Backbone(io.ComfyNode):
     def execute(
         cls, model, clip, vae, sampler: str, scheduler: str, steps: int, cfg: float, short_edge: int, routing: str,
         shots: str, audio_vae=None, low_noise=None, checkpoint: str = "auto", id_lora: bool = False,
+        moving_guide: bool = False,
     ) -> io.NodeOutput:
         from .backbones import backbone_of
         from .backbones.comfy_backbone import Connected, Options
@@ -79,6 +86,8 @@ class Backbone(io.ComfyNode):
 
         backbone = backbone_of(
             Connected(model, clip, vae, audio_vae, low_noise),
-            Options(sampler, scheduler, cfg, steps, short_edge, policy(routing, shots), checkpoint, id_lora),
+            Options(
+                sampler, scheduler, cfg, steps, short_edge, policy(routing, shots), checkpoint, id_lora, moving_guide
+            ),
         )
         return io.NodeOutput(backbone, backbone.found)

@@ -129,7 +129,8 @@ def _definitions(telling: Telling, tags: _Tags, references: References) -> list[
         lines.append(f"{', '.join([f'{tags.call(name)} is {who(telling.cast[name])}', *sources])}.")
     if tags.guide:
         lines.append(f"{tag(tags.guide)} is the animated storyboard of the target video: it gives the camera movement, "
-                     "the cuts, the pace and the place of everybody in the frame, acted by plain puppets on plain sets.")
+                     "the cuts, the pace and the place of everybody in the frame, acted by plain puppets on plain "
+                     "sets.")
     for item in references.items:
         if item.kind == "audio":
             track = f"the synchronized audio track of <Video {item.soundtrack_of}> and " if item.soundtrack_of else ""
@@ -169,8 +170,8 @@ def _retention(telling: Telling, tags: _Tags, references: References) -> list[st
         lines.append(f"{tags.call(name)}{where}: fully_preserved - {_KEPT[telling.cast[name].kind]}.")
     if tags.guide:
         lines.append(f"{tag(tags.guide)} (camera movement, cuts and blocking): partially_preserved - the path of the "
-                     "camera, the times of the cuts and the positions in the frame are kept; its plain puppets and sets "
-                     "are replaced by the people and places of the references and descriptions.")
+                     "camera, the times of the cuts and the positions in the frame are kept; its plain puppets and "
+                     "sets are replaced by the people and places of the references and descriptions.")
     for item in references.items:
         if item.kind == "audio":
             lines.append(f"{tag(item)}: reference - its vocal timbre guides how {tags.call(item.element)} speaks, "

@@ -67,7 +67,7 @@ class Options:
     sampler, scheduler: ComfyUI's names, or OWN_SCHEDULER. cfg: 1 = no negative branch. short_edge: of the picture in
     pixels, 0 = the family's own. checkpoint: what MiniMax H3's weights take, which no file of theirs tells:
     "references" (Ref2VA), "frames" (FL2VA, first and last), or "auto", whatever the scene has. id_lora: whether LTX has
-    its LoRA for voices.
+    its LoRA for voices. moving_guide: whether the stage's own film of the scene goes along as a reference video.
     """
 
     sampler: str = "euler"
@@ -78,6 +78,7 @@ class Options:
     policy: Policy = Policy.open()
     checkpoint: str = "auto"
     id_lora: bool = False
+    moving_guide: bool = False
 
 
 @dataclass(frozen=True)
@@ -162,8 +163,16 @@ class ComfyBackbone(ABC):
             problems.add("vae", f"its latents have {channels} channels, the model takes {wanted}", remedy)
         if self.speaks and self.connected.audio_vae is None:
             problems.add("audio_vae", f"is missing: {self.name} makes sound", f"Load the audio VAE of {self.name}.")
+        if self.options.moving_guide and not self.takes_videos:
+            what = f"is on, and {self.name} {self.kind} takes no reference videos"
+            problems.add("moving_guide", what, "Switch it off, or load Ref2VA weights of MiniMax H3.")
         self._check_connected(problems)
         problems.raise_if_any()
+
+    @property
+    def takes_videos(self) -> bool:
+        """Whether the model may be shown videos as references."""
+        return self.reference_limits.videos > 0
 
     @abstractmethod
     def _check_connected(self, problems: ProblemList) -> None:
@@ -197,7 +206,7 @@ class ComfyBackbone(ABC):
 
     def references(self, plan: Plan, cast: Cast) -> References:
         """What of the cast the model is shown and played."""
-        return choose(plan, cast, self.reference_limits)
+        return choose(plan, cast, self.reference_limits, guided=self.options.moving_guide)
 
     def forecast(self, plan: Plan, cast: Cast) -> str:
         """What sampling will take, before anything runs, and what the prompt changed of the director's words. Time is
