@@ -61,6 +61,12 @@ class Backbone(io.ComfyNode):
                     "id_lora", default=False, optional=True,
                     tooltip="LTX: an ID-LoRA is loaded. Whoever speaks most gets the voice of their element.",
                 ),
+                io.Boolean.Input(
+                    "moving_guide", default=False, optional=True,
+                    tooltip="MiniMax H3 Ref2VA: camera, cuts and positions follow a puppet film of the storyboard, "
+                    "which goes along as a reference video. It adds about a quarter of the film's tokens, and takes "
+                    "one of the three clips and its seconds of their 15.",
+                ),
                 io.Sigmas.Input(
                     "sigmas", optional=True,
                     tooltip="Of any scheduler node, in place of scheduler and steps: for distilled weights and LoRAs "
@@ -76,7 +82,8 @@ class Backbone(io.ComfyNode):
     @classmethod
     def execute(
         cls, model, clip, vae, sampler: str, scheduler: str, steps: int, cfg: float, short_edge: int, routing: str,
-        shots: str, audio_vae=None, low_noise=None, checkpoint: str = "auto", id_lora: bool = False, sigmas=None,
+        shots: str, audio_vae=None, low_noise=None, checkpoint: str = "auto", id_lora: bool = False,
+        moving_guide: bool = False, sigmas=None,
     ) -> io.NodeOutput:
         from .backbones import backbone_of
         from .backbones.contracts import Connected, Options
@@ -84,6 +91,9 @@ class Backbone(io.ComfyNode):
 
         backbone = backbone_of(
             Connected(model, clip, vae, audio_vae, low_noise),
-            Options(sampler, scheduler, cfg, steps, short_edge, policy(routing, shots), checkpoint, id_lora, sigmas),
+            Options(
+                sampler, scheduler, cfg, steps, short_edge, policy(routing, shots), checkpoint, id_lora, moving_guide,
+                sigmas,
+            ),
         )
         return io.NodeOutput(backbone, backbone.found)

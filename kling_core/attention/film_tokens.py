@@ -32,15 +32,15 @@ def add_text(builder: LayoutBuilder, spans: Iterable[PromptSpan], tokens: int) -
         at = span.stop
 
 
-def add_references(builder: LayoutBuilder, tokens: int, owner: str | None = None) -> None:
-    """One reference of `tokens` tokens; without an owner it is for all shots."""
-    builder.add(REFERENCE, _text_positions(0, tokens), owner=owner)
+def add_references(builder: LayoutBuilder, tokens: int, owner: str | None = None, shot: int | None = None) -> None:
+    """One reference of `tokens` tokens, or of a moving guide what shows one shot; without either it is for all."""
+    builder.add(REFERENCE, _text_positions(0, tokens), owner=owner, shot=shot)
 
 
 def add_audio(builder: LayoutBuilder, plan: Plan, tokens: int, side: float = 0.0) -> None:
     """One track of sound in `tokens` tokens over the film's length; those within a line belong to its speaker."""
     times = (np.arange(tokens) + 0.5) * plan.seconds / max(tokens, 1)
-    traits = [(_shot_at(plan.shots, time * plan.grid.fps), _speaker_at(plan.lines, time)) for time in times]
+    traits = [(shot_at(plan.shots, time * plan.grid.fps), _speaker_at(plan.lines, time)) for time in times]
     at = 0
     for (shot, owner), run in groupby(traits):
         here = times[at : at + len(list(run))]
@@ -81,6 +81,11 @@ def regions(plan: Plan, shot: PlannedShot, frame: int, rows: int, columns: int) 
     return owners
 
 
+def shot_at(shots: Sequence[PlannedShot], frame: float) -> int:
+    """The number of the shot that a frame of the film lies in."""
+    return next((shot.index for shot in shots if frame < shot.stop), shots[-1].index)
+
+
 def _cells(low: float, high: float, count: int) -> tuple[int, int]:
     """The cells that [low, high) of 0..1 touches."""
     return int(np.clip(np.floor(low * count), 0, count)), int(np.clip(np.ceil(high * count), 0, count))
@@ -104,10 +109,6 @@ def _text_positions(start: int, stop: int) -> torch.Tensor:
     positions = torch.full((stop - start, 3), _TEXT_TIME)
     positions[:, 2] = torch.arange(start, stop)
     return positions
-
-
-def _shot_at(shots: Sequence[PlannedShot], frame: float) -> int:
-    return next((shot.index for shot in shots if frame < shot.stop), shots[-1].index)
 
 
 def _speaker_at(lines: Sequence[PlannedLine], time: float) -> str | None:

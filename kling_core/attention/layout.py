@@ -23,7 +23,8 @@ KINDS = (TEXT, REFERENCE, AUDIO, VIDEO)
 class Segment:
     """A run of tokens [start, stop) that every routing rule treats alike.
 
-    kind: text, reference, audio or video. shot: 0-based, None where it belongs to no shot (global text, references).
+    kind: text, reference, audio or video. shot: 0-based, None where it belongs to no shot (global text, references of
+    elements); a reference of the film itself, which is laid out like it, has one.
     owner: the element whose tokens these are (its text, its references, its line, the region inside its box), None
     for everything else. first: True for video of the first latent of a shot, which stands for the whole shot in
     sparse routing. opening: True for video of the first two latents of a shot, which the transition rule confines.
@@ -48,12 +49,15 @@ class Layout:
     """All segments, in packed order without gaps, and the position of every token. Compared and hashed by identity.
 
     positions: [tokens, 3] float (seconds, y, x); y and x in token units of the backbone's lattice. cast_in_shot: for
-    each shot the owners that are cast in it.
+    each shot the owners that are cast in it. unplaced_in_shot: for each shot those of them that nobody stages, such as
+    a place, or a thing that is only named: they are anywhere in the picture, so no region is theirs. Empty where
+    everybody is staged.
     """
 
     segments: tuple[Segment, ...]
     positions: torch.Tensor
     cast_in_shot: tuple[frozenset[str], ...]
+    unplaced_in_shot: tuple[frozenset[str], ...] = ()
 
     def __post_init__(self) -> None:
         at = 0
@@ -63,6 +67,8 @@ class Layout:
             at = segment.stop
         if at != len(self.positions):
             raise ValueError(f"{at} tokens in segments, {len(self.positions)} positions")
+        if self.unplaced_in_shot and len(self.unplaced_in_shot) != len(self.cast_in_shot):
+            raise ValueError(f"{len(self.cast_in_shot)} shots, {len(self.unplaced_in_shot)} with what is unplaced")
 
     @property
     def tokens(self) -> int:
@@ -108,8 +114,10 @@ class LayoutBuilder:
         self._positions.append(positions)
         self.tokens = stop
 
-    def layout(self, cast_in_shot: tuple[frozenset[str], ...]) -> Layout:
+    def layout(
+        self, cast_in_shot: tuple[frozenset[str], ...], unplaced_in_shot: tuple[frozenset[str], ...] = ()
+    ) -> Layout:
         import torch
 
         positions = torch.cat(self._positions) if self._positions else torch.zeros(0, 3)
-        return Layout(tuple(self._segments), positions, cast_in_shot)
+        return Layout(tuple(self._segments), positions, cast_in_shot, unplaced_in_shot)

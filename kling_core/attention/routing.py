@@ -14,7 +14,17 @@ Who sees whom when every rule is on (rows look, columns are looked at; shots i a
 
 A word in a cell is the rule that hides it. 1: text about somebody else is hidden by `regions`. 2: in shots in which
 the owner is cast; elsewhere hidden by `references`. 3: across shots hidden by `shots`, except in mode full. 4: in other
-shots as the mode of `shots` says:
+shots as the mode of `shots` says. `regions` hides neither text nor references of what nobody stages, such as a place or
+a named thing (Layout.unplaced_in_shot): no box is theirs, so they are for the whole shot.
+
+A reference of the film itself, laid out on its lattice (a moving guide), has a shot and no owner:
+
+                            guide of shot i   guide of shot j   all else
+    text of shot i          refs              refs              as above
+    guide of shot i         yes               refs              refs
+    sound, video of shot i  yes               refs              as above
+
+The modes of `shots`:
 
     full        everything
     transition  the first two latents of a shot see their own shot only, the others everything
@@ -211,6 +221,7 @@ class _View:
     def __init__(self, layout: Layout, mode: ShotMode):
         self.cast_in_shot = layout.cast_in_shot
         self.mode = mode
+        self.unplaced_in_shot = layout.unplaced_in_shot
         # Without any known region in a shot the region rule would hide everybody from the whole picture.
         self.shots_with_regions = {segment.shot for segment in layout.select(VIDEO) if segment.owner and len(segment)}
 
@@ -226,17 +237,19 @@ class _View:
 
     def references(self, looking: Segment, seen: Segment) -> bool:
         if looking.kind == REFERENCE:
-            return seen.kind != REFERENCE or seen.owner != looking.owner
+            return seen.kind != REFERENCE or (seen.owner, seen.shot) != (looking.owner, looking.shot)
         if seen.kind != REFERENCE:
             return False
         if looking.kind == TEXT:
             return True
-        if looking.shot is None or seen.owner is None:
+        if looking.shot is None:
             return False
-        return seen.owner not in self.cast_in_shot[looking.shot]
+        if seen.shot not in (None, looking.shot):
+            return True
+        return seen.owner is not None and seen.owner not in self.cast_in_shot[looking.shot]
 
     def regions(self, looking: Segment, seen: Segment) -> bool:
-        if seen.owner is None or seen.owner == looking.owner:
+        if seen.owner is None or seen.owner == looking.owner or self._unplaced(seen.owner, looking.shot):
             return False
         if seen.kind == TEXT:
             return looking.kind in (AUDIO, VIDEO) and looking.owner is not None
@@ -245,6 +258,9 @@ class _View:
         if seen.kind == REFERENCE:
             return looking.owner is not None or looking.shot in self.shots_with_regions
         return seen.kind == VIDEO and looking.owner is not None
+
+    def _unplaced(self, owner: str, shot: int | None) -> bool:
+        return bool(self.unplaced_in_shot) and shot is not None and owner in self.unplaced_in_shot[shot]
 
     def voices(self, looking: Segment, seen: Segment) -> bool:
         if None in (looking.owner, seen.owner) or seen.owner == looking.owner:

@@ -24,6 +24,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from kling_core.plan.moving_guide import moving_guide
+
 if TYPE_CHECKING:
     from kling_core.plan.plan import Plan
     from kling_core.plan.reference_limits import ReferenceLimits
@@ -195,11 +197,12 @@ def _options(
     if plan.seconds * _SHORTER >= SHORTEST_SECONDS:
         seconds = round(plan.seconds * _SHORTER, 1)
         frames = round(seconds * plan.grid.fps)
-        left = sum(_scene_tokens(plan, references, limits, plan.size, frames).values())
+        shorter = _beside(references, limits, plan.size, frames)
+        left = sum(_scene_tokens(plan, shorter, limits, plan.size, frames).values())
         options.append((f"make the scene {seconds:g} s long instead of {plan.seconds:.1f} s", text + left))
     smaller = tuple(max(round(side * _SMALLER / limits.stride), 1) * limits.stride for side in plan.size)
     if min(smaller) >= SMALLEST_SIDE:
-        fewer = _at_size(references, limits, smaller)
+        fewer = _beside(references, limits, smaller, plan.frames)
         left = sum(_scene_tokens(plan, fewer, limits, smaller, plan.frames).values())
         words = f"{smaller[0]} x {smaller[1]} instead of {plan.size[0]} x {plan.size[1]}"
         options.append((f"make the film {words}", text + left))
@@ -211,26 +214,32 @@ def _options(
     return options
 
 
-def _at_size(references: "References", limits: "ReferenceLimits", frame: tuple[int, int]) -> "References":
-    """The pictures as they would be encoded beside a film of that size; clips and sounds as they are."""
+def _beside(
+    references: "References", limits: "ReferenceLimits", size: tuple[int, int], frames: int
+) -> "References":
+    """References as they would be encoded beside a film of that size and length: clips and sounds as they are."""
     items = []
     for item in references.items:
-        if item.kind == "image":
-            size = limits.picture_size(*item.size, frame)
-            item = replace(item, size=size, tokens=limits.picture_tokens(size))
+        if item is references.guide:
+            item = moving_guide(size, frames, limits)
+        elif item.kind == "image":
+            fitted = limits.picture_size(*item.size, size)
+            item = replace(item, size=fitted, tokens=limits.picture_tokens(fitted))
         items.append(item)
     return replace(references, items=tuple(items))
 
 
 def _named(item: "Reference") -> str:
+    if item.element is None:
+        return item.subject
     thing = {"image": "picture", "video": "clip", "audio": "voice"}[item.kind]
     views = f" ({', '.join(item.views)})" if item.views else ""
-    return f"the {thing} of @{item.element}{views}"
+    return f"the {thing} of {item.subject}{views}"
 
 
 def _reference_text(item: "Reference") -> str:
     kinds = {"image": "picture", "video": "clip", "audio": "sound"}
-    parts = [f"@{item.element}", " + ".join(item.views)] if item.views else [f"@{item.element}"]
+    parts = [item.subject, " + ".join(item.views)] if item.views else [item.subject]
     if item.seconds:
         parts.append(f"{item.seconds[0]:.2f}–{item.seconds[1]:.2f} s")
     if item.size:

@@ -14,6 +14,7 @@ import numpy as np
 from kling_core.elements.likeness import descriptor, difference
 from kling_core.elements.voice_slice import GOOD_SECONDS, cleanest
 from kling_core.errors import Problem
+from kling_core.plan.moving_guide import moving_guide
 from kling_core.plan.reference_needs import needs
 from kling_core.plan.reference_views import picture_size, share_pictures
 from kling_core.plan.references import Reference, References
@@ -26,12 +27,14 @@ if TYPE_CHECKING:
 _LOOKS_A_SECOND = 2
 
 
-def choose(plan: "Plan", cast: "Cast", limits: "ReferenceLimits") -> References:
+def choose(plan: "Plan", cast: "Cast", limits: "ReferenceLimits", *, guided: bool = False) -> References:
     """The references of a scene: pictures in cast order, then clips, each with its sound before it, then voices.
 
-    Only elements that are bound and seen or heard bring any, and only who has lines brings a voice. Deterministic.
+    Only elements that are bound and seen or heard bring any, and only who has lines brings a voice. guided: the moving
+    guide comes first among the clips, whatever else has to stay out for it; the family must take videos. Deterministic.
     """
-    return _Budget(plan, cast, limits).references()
+    guide = moving_guide(plan.size, plan.frames, limits) if guided else None
+    return _Budget(plan, cast, limits, guide).references()
 
 
 def fair_shares(wanted: Sequence[float], total: float) -> list[float]:
@@ -46,8 +49,13 @@ def fair_shares(wanted: Sequence[float], total: float) -> list[float]:
 class _Budget:
     """One choice while it is made: who is seen and who speaks, by need, and what was left out."""
 
-    def __init__(self, plan: "Plan", cast: "Cast", limits: "ReferenceLimits"):
-        self.plan, self.limits = plan, limits
+    def __init__(self, plan: "Plan", cast: "Cast", limits: "ReferenceLimits", guide: Reference | None):
+        self.plan, self.limits, self.guide = plan, limits, guide
+        # What is left for the elements.
+        self.files, self.videos, self.video_seconds = limits.files, limits.videos, limits.video_seconds
+        if guide is not None:
+            self.files, self.videos = self.files - 1, self.videos - 1
+            self.video_seconds -= guide.seconds[1] - guide.seconds[0]
         self.needs = needs(plan, cast)
         self.left_out: list[Problem] = []
         bound = []
@@ -75,15 +83,15 @@ class _Budget:
             self._leave_out("pictures", what, "Choose a model or LoRA that takes references.")
             drawn = []
         first = min(len(drawn), limits.images)
-        heard = self._heard(limits.files - first)
-        clips = self._clips(limits.files - first - len(heard))
+        heard = self._heard(self.files - first)
+        clips = self._clips(self.files - first - len(heard))
         files = len(clips) + sum(element.name not in clips or element.voice is not None for element in heard)
         pictures, problems = share_pictures(
-            drawn, self.needs, min(limits.images, limits.files - files), limits, self.plan.size
+            drawn, self.needs, min(limits.images, self.files - files), limits, self.plan.size
         )
         self.left_out += problems
         soundtracks = self._soundtracks(clips, heard)
-        items = self._pictures(drawn, pictures)
+        items = self._pictures(drawn, pictures) + ([self.guide] if self.guide else [])
         if not items and not clips and heard and not limits.sound_alone:
             names = ", ".join("@" + element.name for element in heard)
             what = f"left out, {limits.family} takes no sound without a picture"
@@ -121,7 +129,7 @@ class _Budget:
         """Whose clips come along, by name in cast order: those on screen for longest."""
         limits = self.limits
         shortest = limits.shortest_video
-        most = max(min(limits.videos, files, int(limits.video_seconds / shortest + 1e-6)), 0)
+        most = max(min(self.videos, files, int(self.video_seconds / shortest + 1e-6)), 0)
         able = []
         for element in self.seen:
             if element.clip is None:
@@ -134,10 +142,19 @@ class _Budget:
                 able.append(element)
         by_need = sorted(able, key=lambda element: -self.needs[element.name].seen)
         for element in by_need[most:]:
-            what = f"left out, {limits.family} takes {_count(most, 'clip')} here, its pictures stand in for it"
-            self._leave_out(f"@{element.name}, clip", what, "Cast fewer elements with clips to have it.")
+            self._leave_clip_out(element, most)
         chosen = [element.name for element in by_need[:most]]
         return {element.name: element.clip for element in able if element.name in chosen}
+
+    def _leave_clip_out(self, element: "Element", most: int) -> None:
+        limits, guide = self.limits, self.guide
+        why, remedy = f"{limits.family} takes {_count(most, 'clip')} here", "Cast fewer elements with clips to have it."
+        if guide is not None:
+            seconds = f"{guide.seconds[1] - guide.seconds[0]:.1f} of {limits.video_seconds:g} s"
+            why = f"the moving guide takes one of {_count(limits.videos, 'clip')} and {seconds} that there is room for"
+            remedy = "Switch moving_guide off, or make the scene shorter."
+        instead = "its pictures stand in for it" if element.views else "only words tell of it"
+        self._leave_out(f"@{element.name}, clip", f"left out, {why}, {instead}", remedy)
 
     def _soundtracks(self, clips: dict[str, "Clip"], heard: list["Element"]) -> list[str]:
         """Whose clips bring their sound: who speaks and has no other voice, then, where there is room, things."""
@@ -182,8 +199,9 @@ class _Budget:
         shares = fair_shares([min(length, limits.each_sound[1]) for length in lengths], limits.sound_seconds)
         sound_share = dict(zip([*soundtracks, *(element.name for element in alone)], shares))
         longest = min(limits.each_video[1], self.plan.seconds)
-        video_shares = fair_shares([min(clip.seconds, longest) for clip in clips.values()], limits.video_seconds)
-        for ordinal, ((name, clip), share) in enumerate(zip(clips.items(), video_shares), 1):
+        video_shares = fair_shares([min(clip.seconds, longest) for clip in clips.values()], self.video_seconds)
+        first = 1 if self.guide is None else self.guide.ordinal + 1
+        for ordinal, ((name, clip), share) in enumerate(zip(clips.items(), video_shares), first):
             with_sound = name in soundtracks
             frames = limits.video_frames(min(share, sound_share[name]) if with_sound else share)
             seconds = _cut(clip, frames / limits.fps, with_sound and name in voices)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kling_core.plan.moving_guide import is_guided
 from kling_core.plan.plan import Plan, PlannedLine, PlannedShot
 from kling_core.plan.references import Reference, References
 from kling_core.prompts import film_grammar as film
@@ -29,12 +30,15 @@ _KEPT = {
     "scene": "the layout, materials and colours are retained",
 }
 
+_OWN_LOOKS = "Every person, thing and place has the looks of its own reference or description"
+
 
 class _Tags:
     """What H3 calls everybody: the one place where ordinals become words."""
 
     def __init__(self, plan: Plan, cast: "Cast", references: References) -> None:
         self.prose = in_prose(cast)
+        self.guide = references.guide
         self._references = references
         self.subjects = [name for name in plan.cast if references.of(name)]
         self._speakers = speakers(plan)
@@ -72,7 +76,9 @@ def compile_references(plan: Plan, cast: "Cast", references: References) -> Prom
     wanted, notes = positives(plan.negative)
     writer.write("\n\ndetailed_description:\n")
     where = f" and plays {telling.setting}" if telling.setting else ""
-    writer.write(" ".join([f"The target video is in a {telling.style} style{where}.", *wanted]))
+    # Said as what is wanted: there is no negative branch to say that nobody is to look like the guide's puppets.
+    looks = [f"{_OWN_LOOKS}."] if tags.guide else []
+    writer.write(" ".join([f"The target video is in a {telling.style} style{where}.", *looks, *wanted]))
     for shot, pieces in zip(plan.shots, _shots(telling, tags)):
         writer.write("\n")
         writer.write_shot(shot.index, pieces)
@@ -121,6 +127,10 @@ def _definitions(telling: Telling, tags: _Tags, references: References) -> list[
         sources = [f"as shown in {listed(shown)}"] if shown else []
         sources += [f"{'moving' if shown else 'looking and moving'} as in {listed(clips)}"] if clips else []
         lines.append(f"{', '.join([f'{tags.call(name)} is {who(telling.cast[name])}', *sources])}.")
+    if tags.guide:
+        lines.append(f"{tag(tags.guide)} is the animated storyboard of the target video: it gives the camera movement, "
+                     "the cuts, the pace and the place of everybody in the frame, acted by plain puppets on plain "
+                     "sets.")
     for item in references.items:
         if item.kind == "audio":
             track = f"the synchronized audio track of <Video {item.soundtrack_of}> and " if item.soundtrack_of else ""
@@ -147,6 +157,8 @@ def _summary(telling: Telling, tags: _Tags, references: References) -> str:
         voice = tags.voice(name)
         follows = f" with the voice timbre of {voice}" if voice else ""
         said.append(f"{tags.call(name)} speaks{follows}.")
+    if tags.guide:
+        said.append(f"The camera movement, the cuts and the blocking follow {tag(tags.guide)}.")
     return f"[{' + '.join(tasks)}] {' '.join(said)}"
 
 
@@ -156,6 +168,10 @@ def _retention(telling: Telling, tags: _Tags, references: References) -> list[st
         shots = ", ".join(f"[Shot {index + 1}]" for index in telling.seen[name])
         where = f" (appears in {shots})" if shots else ""
         lines.append(f"{tags.call(name)}{where}: fully_preserved - {_KEPT[telling.cast[name].kind]}.")
+    if tags.guide:
+        lines.append(f"{tag(tags.guide)} (camera movement, cuts and blocking): partially_preserved - the path of the "
+                     "camera, the times of the cuts and the positions in the frame are kept; its plain puppets and "
+                     "sets are replaced by the people and places of the references and descriptions.")
     for item in references.items:
         if item.kind == "audio":
             lines.append(f"{tag(item)}: reference - its vocal timbre guides how {tags.call(item.element)} speaks, "
@@ -177,10 +193,17 @@ def _shot(telling: Telling, tags: _Tags, shot: PlannedShot) -> list[Piece]:
     return [
         Piece(f"[Shot {shot.index + 1}] {cut}"), *framed, Piece(". "),
         *sentences(
-            telling.directed(shot), telling.staged(shot), telling.filmed(shot, _move),
+            telling.directed(shot), telling.staged(shot), _filmed(telling, tags, shot),
             *(_line(telling, tags, line) for line in telling.lines(shot)),
         ),
     ]
+
+
+def _filmed(telling: Telling, tags: _Tags, shot: PlannedShot) -> list[Piece]:
+    pieces = telling.filmed(shot, _move)
+    if is_guided(shot, telling.plan, tags.guide):
+        pieces[-1] = Piece(f"{pieces[-1].text[:-1]}, just as in {tag(tags.guide)}.")
+    return pieces
 
 
 def _clock(seconds: float) -> str:

@@ -112,8 +112,16 @@ class ComfyBackbone(ABC):
             problems.add("vae", f"its latents have {channels} channels, the model takes {wanted}", remedy)
         if self.speaks and self.connected.audio_vae is None:
             problems.add("audio_vae", f"is missing: {self.name} makes sound", f"Load the audio VAE of {self.name}.")
+        if self.options.moving_guide and not self.takes_videos:
+            what = f"is on, and {self.name} {self.kind} takes no reference videos"
+            problems.add("moving_guide", what, "Switch it off, or load Ref2VA weights of MiniMax H3.")
         self._check_connected(problems)
         problems.raise_if_any()
+
+    @property
+    def takes_videos(self) -> bool:
+        """Whether the model may be shown videos as references."""
+        return self.reference_limits.videos > 0
 
     @abstractmethod
     def _check_connected(self, problems: ProblemList) -> None:
@@ -147,7 +155,7 @@ class ComfyBackbone(ABC):
 
     def references(self, plan: Plan, cast: Cast) -> References:
         """What of the cast the model is shown and played."""
-        return choose(plan, cast, self.reference_limits)
+        return choose(plan, cast, self.reference_limits, guided=self.options.moving_guide)
 
     def forecast(self, plan: Plan, cast: Cast) -> str:
         """What sampling will take, before anything runs, the words that the model is told, and what they changed of the

@@ -38,8 +38,8 @@ class Options:
     sampler, scheduler: ComfyUI's names, or OWN_SCHEDULER. cfg: 1 = no negative branch. short_edge: of the picture in
     pixels, 0 = the family's own. checkpoint: what weights take, where no file of theirs tells: "references"
     (H3's Ref2VA, Wan's Phantom), "frames" (H3's FL2VA, first and last), or "auto", for H3 whatever the scene has.
-    id_lora: whether LTX has its LoRA for voices. sigmas: noise levels in place of scheduler and steps, as a scheduler
-    node makes them, or None.
+    id_lora: whether LTX has its LoRA for voices. moving_guide: whether the stage's own film of the scene goes along as
+    a reference video. sigmas: noise levels in place of scheduler and steps, as a scheduler node makes them, or None.
     """
 
     sampler: str = "euler"
@@ -50,6 +50,7 @@ class Options:
     policy: Policy = Policy.open()
     checkpoint: str = "auto"
     id_lora: bool = False
+    moving_guide: bool = False
     sigmas: torch.Tensor | None = None
 
 

@@ -29,6 +29,7 @@ from kling_core.plan.grid import H3_LATTICE, Grid
 from kling_core.plan.prepared import prepared_clip, prepared_picture, prepared_sound
 from kling_core.plan.reference_limits import H3, ReferenceLimits
 from kling_core.plan.references import Reference, References
+from kling_core.previz.draft import guide_frames
 from kling_core.prompts.minimax_h3 import compile_base, compile_references
 
 from .comfy_backbone import ComfyBackbone, refuse
@@ -95,10 +96,10 @@ class MiniMaxH3(ComfyBackbone):
             problems.add("low_noise", f"is no part of {self.name}", "Disconnect it: only Wan 2.2 has two experts.")
         if self.options.cfg != 1:
             problems.add("cfg", f"is {self.options.cfg:g}, and {self.name} has no negative branch", "Set it to 1.")
-        if "float8" in str(self._diffusion_model.blocks[0].attn.q_norm.weight.dtype):
-            # None of the kernels behind ComfyUI's attention for it takes them, and it does not convert them.
-            what = "even its norms are in fp8, which ComfyUI cannot sample it with"
-            problems.add("model", what, "Load it with weight_dtype default; checkpoints made in fp8 keep norms whole.")
+
+    @property
+    def takes_videos(self) -> bool:
+        return self.options.checkpoint != "frames"
 
     @property
     def reference_limits(self) -> ReferenceLimits:
@@ -141,7 +142,8 @@ class MiniMaxH3(ComfyBackbone):
         clip = _Listening(self.connected.clip, self._once)
         if references.items:
             prompt = self.prompt(plan, cast, references)
-            positive, latent = self._with_references(plan, cast, prompt, references, clip, ends)
+            inputs = self._inputs(plan, cast, speech, references)
+            positive, latent = self._with_references(plan, prompt, inputs, clip, ends)
         else:
             given = {"first_frame": first_frame is not None, "last_frame": last_frame is not None}
             prompt = compile_base(plan, cast, **given)
@@ -161,7 +163,7 @@ class MiniMaxH3(ComfyBackbone):
         chosen = super().references(plan, cast)
         if self.options.checkpoint != "frames" or not chosen.items:
             return chosen
-        names = ", ".join(dict.fromkeys(f"@{item.element}" for item in chosen.items))
+        names = ", ".join(dict.fromkeys(item.subject for item in chosen.items))
         why = "are left out, FL2VA weights take a first and a last frame only"
         return References((), (str(Problem(f"pictures and voices of {names}", why, "Load Ref2VA weights.")),))
 
@@ -191,26 +193,58 @@ class MiniMaxH3(ComfyBackbone):
     def _run(self, model: ModelPatcher, *sampling: Any) -> Any:
         model = model.clone()
         model.add_wrapper_with_key(comfy.patcher_extension.WrappersMP.DIFFUSION_MODEL, "kling_core", publish)
-        return super()._run(model, *sampling)
+        try:
+            return super()._run(model, *sampling)
+        except (RuntimeError, ValueError, TypeError) as reason:
+            # ComfyUI v0.33 hands norms to its kernels as they are, and none takes fp8. Later ones may convert them.
+            if "float8" not in str(self._diffusion_model.blocks[0].attn.q_norm.weight.dtype):
+                raise
+            remedy = "Load it with weight_dtype default; checkpoints made in fp8 keep their norms whole."
+            what = f"even its norms are in fp8, which this ComfyUI cannot sample: {reason}"
+            raise refuse("model", what, remedy) from reason
 
     def _fits(self) -> Callable[[Layout, Mapping[str, Any]], bool]:
         return LayoutCheck()
 
     def _with_references(
-        self, plan: Plan, cast: Cast, prompt: Prompt, references: References, clip: _Listening,
+        self, plan: Plan, prompt: Prompt, inputs: Mapping[str, dict[str, Any]], clip: _Listening,
         ends: list[torch.Tensor | None],
     ) -> tuple[list, dict]:  # fmt: skip
-        """Conditioning and latent with references, and the first and last frame as guides that the prompt does not
-        count among its pictures."""
+        """Conditioning and latent with references, as `_inputs` has them, and the first and last frame as guides that
+        the prompt does not count among its pictures."""
         stock = _stock()
         positive, latent = stock.MiniMaxH3ReferenceToVideo.execute(
             clip, self._vae, self._audio_vae, prompt.text, *plan.size, plan.frames, ref_image_size="match",
-            **_inputs(references, cast),
+            **inputs,
         ).args
         for frame, picture in zip((0, plan.frames - 1), ends):
             if picture is not None:
                 positive = stock.MiniMaxH3AddGuide.execute(positive, latent, frame, vae=self._vae, image=picture)[0]
         return positive, latent
+
+    def _inputs(
+        self, plan: Plan, cast: Cast, speech: tuple[SpokenLine, ...], references: References
+    ) -> dict[str, dict[str, Any]]:
+        """References as the sockets of ComfyUI's node take them: pictures as large as the budget has them, clips at 24
+        frames a second, sounds in stereo, all of them cut to their seconds."""
+        inputs: dict[str, dict[str, Any]] = {
+            "ref_images": {}, "ref_videos": {}, "ref_video_audios": {}, "ref_audios": {},
+        }  # fmt: skip
+        for item in references.items:
+            if item is references.guide:
+                frames = guide_frames(plan, cast, item, speech)
+                inputs["ref_videos"][f"ref_video_{item.ordinal}"] = as_image(frames)
+                continue
+            element = cast[item.element]
+            if item.kind == "image":
+                inputs["ref_images"][f"ref_image_{item.ordinal}"] = as_image(prepared_picture(element, item)[None])
+            elif item.kind == "video":
+                inputs["ref_videos"][f"ref_video_{item.ordinal}"] = as_image(prepared_clip(element, item, _FPS))
+            elif item.soundtrack_of is not None:
+                inputs["ref_video_audios"][f"ref_video_audio_{item.soundtrack_of}"] = _sound(element, item)
+            else:
+                inputs["ref_audios"][f"ref_audio_{item.ordinal}"] = _sound(element, item)
+        return inputs
 
     def _with_ends(
         self, plan: Plan, prompt: Prompt, clip: _Listening, ends: list[torch.Tensor | None]
@@ -255,23 +289,6 @@ def _stock() -> Any:
     return nodes_minimax_h3
 
 
-def _inputs(references: References, cast: Cast) -> dict[str, dict[str, Any]]:
-    """References as the sockets of ComfyUI's node take them: pictures as large as the budget has them, clips at 24
-    frames a second, sounds in stereo, all of them cut to their seconds."""
-    inputs: dict[str, dict[str, Any]] = {
-        "ref_images": {}, "ref_videos": {}, "ref_video_audios": {}, "ref_audios": {},
-    }  # fmt: skip
-    for item in references.items:
-        element = cast[item.element]
-        if item.kind == "image":
-            inputs["ref_images"][f"ref_image_{item.ordinal}"] = as_image(prepared_picture(element, item)[None])
-        elif item.kind == "video":
-            inputs["ref_videos"][f"ref_video_{item.ordinal}"] = as_image(prepared_clip(element, item, _FPS))
-        elif item.soundtrack_of is not None:
-            inputs["ref_video_audios"][f"ref_video_audio_{item.soundtrack_of}"] = _sound(element, item)
-        else:
-            inputs["ref_audios"][f"ref_audio_{item.ordinal}"] = _sound(element, item)
-    return inputs
 
 
 def _sound(element: Any, item: Reference) -> dict[str, Any]:

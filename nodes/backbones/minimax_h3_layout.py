@@ -11,15 +11,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
 import torch
 
-from kling_core.attention.film_tokens import add_audio, add_references, add_text, add_video
-from kling_core.attention.layout import AUDIO, REFERENCE, TEXT, VIDEO, Layout, LayoutBuilder
+from kling_core.attention.film_tokens import add_audio, add_references, add_text, add_video, shot_at
+from kling_core.attention.layout import AUDIO, REFERENCE, TEXT, VIDEO, Layout, LayoutBuilder, Segment
 from kling_core.plan.plan import Plan
-from kling_core.plan.references import References
+from kling_core.plan.references import Reference, References
 from kling_core.prompts.prompt import PromptSpan
 
 PUBLISHED = "minimax_h3_layout"
@@ -55,14 +56,30 @@ class Encoded:
     rows: int
     tags: torch.Tensor | None
 
-    def rows_before(self) -> list[int] | None:
-        """The first row of each thing shown, and that of the prompt; None where the counts do not agree."""
-        sizes = self._sizes()
-        if sizes is None:
-            return None
-        ends = [0, *(len(self.present(count)) for count in range(1, self.shown + 1))]
-        return [sum(sizes[:end]) for end in ends]
+    @property
+    def counted(self) -> bool:
+        """Whether tokens and rows agree, without which nobody knows what any row tells."""
+        return self._sizes is not None
 
+    @cached_property
+    def first_row(self) -> int:
+        """Of the prompt."""
+        return sum(self._sizes[: self._ends[-1]])
+
+    def pieces(self, thing: int) -> list[int]:
+        """Rows of a thing shown: of what comes before its first picture, then of each picture with its marks and what
+        comes before it since the last one. Of a thing without pictures, all its rows."""
+        start, stop = self._ends[thing], self._ends[thing + 1]
+        pictures = [at for at in range(start, stop) if isinstance(self.tokens[at], dict)]
+        edges = [start, *(at - 1 for at in pictures[:1]), *(at + 2 for at in pictures[:-1]), stop]
+        return [sum(self._sizes[one:other]) for one, other in pairwise(edges)]
+
+    @cached_property
+    def _ends(self) -> list[int]:
+        """The first token of each thing shown, and that of the prompt."""
+        return [0, *(len(self.present(count)) for count in range(1, self.shown + 1))]
+
+    @cached_property
     def _sizes(self) -> list[int] | None:
         """Rows of every token. A picture is one token and many rows, which are tagged with the two marks around it."""
         pictures = [at for at, token in enumerate(self.tokens) if isinstance(token, dict)]
@@ -86,29 +103,25 @@ def layout_of(
 
     spans: of the prompt, in tokens. told: what the conditioning says besides its states. latent: the nested pair.
     """
-    rows = encoded.rows_before()
-    if rows is None:
-        return None
-    shown = [item.element for item in references.items] or [None] * encoded.shown
     # A soundtrack is part of its video's block.
-    given = [item.element for item in references.items if item.soundtrack_of is None]
-    blocks = told.get("minimax_refs", ())
-    if (len(shown), len(given)) != (encoded.shown, len(blocks)):
+    given = [item for item in references.items if item.soundtrack_of is None]
+    blocks, shown = told.get("minimax_refs", ()), len(references.items) or encoded.shown
+    if not encoded.counted or (shown, len(given)) != (encoded.shown, len(blocks)):
         return None
     builder = LayoutBuilder()
-    for owner, (start, stop) in zip(shown, pairwise(rows), strict=True):
-        add_references(builder, stop - start, owner)
-    add_text(builder, spans, encoded.rows - rows[-1])
+    for rows, owner, shot in _shown(plan, references, encoded):
+        add_references(builder, rows, owner, shot)
+    add_text(builder, spans, encoded.rows - encoded.first_row)
     for count in _keyframes(told.get("minimax_keyframes", ())):
         add_references(builder, count)
-    for owner, block in zip(given, blocks, strict=True):
-        for count in _block(block):
-            add_references(builder, count, owner)
+    for item, block in zip(given, blocks, strict=True):
+        for rows, shot in _guide_rows(plan, block) if item is references.guide else _block(block):
+            add_references(builder, rows, item.element, shot)
     video, sound = latent.unbind()
     for side in range(_STEREO):
         add_audio(builder, plan, sound.shape[-1], float(side))
     add_video(builder, plan, video.shape[-2] // 2, video.shape[-1] // 2)
-    return builder.layout(tuple(_heard_and_seen(plan)))
+    return builder.layout(tuple(_heard_and_seen(plan)), tuple(frozenset(shot.things) for shot in plan.shots))
 
 
 def _heard_and_seen(plan: Plan) -> Iterator[frozenset[str]]:
@@ -118,18 +131,59 @@ def _heard_and_seen(plan: Plan) -> Iterator[frozenset[str]]:
         yield frozenset((*shot.subjects, *shot.things, *speaking))
 
 
+def _shown(
+    plan: Plan, references: References, encoded: Encoded
+) -> Iterator[tuple[int, str | None, int | None]]:
+    """Rows, owner and shot of what the text encoder was shown: the references, or keyframes where there are none."""
+    if not references.items:
+        for thing in range(encoded.shown):
+            yield sum(encoded.pieces(thing)), None, None
+    for thing, item in enumerate(references.items):
+        pieces = encoded.pieces(thing)
+        if item is references.guide:
+            yield from ((rows, None, shot) for rows, shot in _guide_seen(plan, item, pieces))
+        else:
+            yield sum(pieces), item.element, None
+
+
 def _keyframes(keyframes: Sequence[Mapping[str, Any]]) -> Iterator[int]:
     for keyframe in keyframes:
         latent = keyframe["latent"]
         yield latent.shape[2] * (latent.shape[3] // 2) * (latent.shape[4] // 2)
 
 
-def _block(block: Mapping[str, Any]) -> Iterator[int]:
-    """Rows of the segments of one reference: of its sound, and then of its picture."""
+def _block(block: Mapping[str, Any]) -> Iterator[tuple[int, int | None]]:
+    """Rows of the segments of one reference, of its sound and then of its picture, and for which shot: for all."""
     if block.get("ref_audio_t"):
-        yield block["ref_audio_t"] * _STEREO
+        yield block["ref_audio_t"] * _STEREO, None
     if "latent" in block:
-        yield block.get("latent_t", 1) * (block["latent_h"] // 2) * (block["latent_w"] // 2)
+        yield block.get("latent_t", 1) * _latent_rows(block), None
+
+
+def _guide_rows(plan: Plan, block: Mapping[str, Any]) -> Iterator[tuple[int, int | None]]:
+    """Of the moving guide, shot by shot, as far as it lasts: latent n shows what latent n of the film is to show."""
+    for shot in plan.shots:
+        latents = plan.shot_latents(shot)
+        count = len(range(latents.start, min(latents.stop, block["latent_t"])))
+        if count:
+            yield count * _latent_rows(block), shot.index
+
+
+def _guide_seen(plan: Plan, guide: Reference, pieces: Sequence[int]) -> Iterator[tuple[int, int | None]]:
+    """Of what the text encoder sees of the moving guide: two frames a second, a pair a picture. A picture is for the
+    shot that both show; where a cut lies between the two, or pictures come otherwise than that, it is for all."""
+    label, *pictures = pieces
+    yield label, None
+    frames = range(0, round(guide.seconds[1] * plan.grid.fps), plan.grid.fps // 2)
+    pairs = [{shot_at(plan.shots, frame) for frame in frames[at : at + 2]} for at in range(0, len(frames), 2)]
+    if len(pairs) != len(pictures):
+        pairs = [set()] * len(pictures)
+    for count, shots in zip(pictures, pairs, strict=True):
+        yield count, min(shots) if len(shots) == 1 else None
+
+
+def _latent_rows(block: Mapping[str, Any]) -> int:
+    return (block["latent_h"] // 2) * (block["latent_w"] // 2)
 
 
 def publish(
@@ -167,7 +221,7 @@ class LayoutCheck:
 
 def same_segments(layout: Layout, theirs: Sequence[tuple[int, int, str]]) -> bool:
     """Whether the model's segments, (start, stop, kind), begin and end where ours do, kind by kind, and each keyframe
-    and reference by itself."""
+    and reference by itself, in one segment of ours or, as the moving guide, in one for each shot."""
     at = 0
     for start, stop, kind in theirs:
         ours = [segment for segment in layout.segments if start <= segment.start < stop and len(segment)]
@@ -175,7 +229,13 @@ def same_segments(layout: Layout, theirs: Sequence[tuple[int, int, str]]) -> boo
             return False
         if {segment.kind for segment in ours} - _KINDS.get(kind, {REFERENCE}):
             return False
-        if kind not in _KINDS and len(ours) > 1:
+        if kind not in _KINDS and not _is_one_reference(ours):
             return False
         at = stop
     return at == layout.tokens
+
+
+def _is_one_reference(segments: Sequence[Segment]) -> bool:
+    """Whether they are one segment, or one shot after another of the moving guide, of which there is never a second."""
+    shots = [segment.shot for segment in segments]
+    return len(shots) == 1 or (None not in shots and all(one < other for one, other in pairwise(shots)))

@@ -11,13 +11,14 @@ from kling_core.attention.routing import Policy, Rule, ShotRule
 PEOPLE = ("mira", "jun", "leo")
 
 
-def packed(pieces: list[tuple[int, dict]], cast_in_shot: list[set[str]]) -> Layout:
-    """A layout from (tokens, Segment fields), in order."""
+def packed(pieces: list[tuple[int, dict]], cast_in_shot: list[set[str]], unplaced: list[set[str]] = ()) -> Layout:
+    """A layout from (tokens, Segment fields), in order. unplaced: for each shot who is cast and nowhere staged."""
     segments, at = [], 0
     for tokens, fields in pieces:
         segments.append(Segment(start=at, stop=at + tokens, **fields))
         at += tokens
-    return Layout(tuple(segments), torch.zeros(at, 3), tuple(frozenset(names) for names in cast_in_shot))
+    owners = (tuple(map(frozenset, names)) for names in (cast_in_shot, unplaced))
+    return Layout(tuple(segments), torch.zeros(at, 3), *owners)
 
 
 def six_shots(tokens: int = 2) -> Layout:
@@ -50,7 +51,7 @@ def layouts(draw) -> Layout:
     for _ in range(draw(st.integers(0, 4))):
         pieces.append((draw(sizes), dict(kind=TEXT, shot=draw(shot_numbers), owner=draw(owners))))
     for _ in range(draw(st.integers(0, 3))):
-        pieces.append((draw(sizes), dict(kind=REFERENCE, owner=draw(owners))))
+        pieces.append((draw(sizes), dict(kind=REFERENCE, owner=draw(owners), shot=draw(shot_numbers))))
     for _ in range(draw(st.integers(0, 4))):
         pieces.append((draw(sizes), dict(kind=AUDIO, shot=draw(shot_numbers), owner=draw(owners))))
     for _ in range(draw(st.integers(0, 8))):
@@ -58,7 +59,9 @@ def layouts(draw) -> Layout:
         opening = first or draw(st.booleans())
         fields = dict(kind=VIDEO, shot=draw(shot_numbers), owner=draw(owners), first=first, opening=opening)
         pieces.append((draw(sizes), fields))
-    return packed(pieces, [draw(st.sets(st.sampled_from(PEOPLE))) for _ in range(shots)])
+    casts = [draw(st.sets(st.sampled_from(PEOPLE))) for _ in range(shots)]
+    unplaced = [cast & draw(st.sets(st.sampled_from(PEOPLE))) for cast in casts]
+    return packed(pieces, casts, draw(st.sampled_from([unplaced, ()])))
 
 
 strengths = st.sampled_from([0.0, 0.3, 0.9, 1.0])
@@ -102,19 +105,22 @@ def _text_hides(looking: Segment, seen: Segment) -> bool:
 def _references_hide(layout: Layout, looking: Segment, seen: Segment) -> bool:
     match looking.kind, seen.kind:
         case "reference", "reference":
-            return looking.owner != seen.owner
+            return looking.owner != seen.owner or looking.shot != seen.shot
         case "reference", _:
             return True
         case "text", "reference":
             return True
-        case "audio" | "video", "reference":
-            known = looking.shot is not None and seen.owner is not None
-            return known and seen.owner not in layout.cast_in_shot[looking.shot]
+        case "audio" | "video", "reference" if looking.shot is not None:
+            of_another_shot = seen.shot is not None and seen.shot != looking.shot
+            stranger = seen.owner is not None and seen.owner not in layout.cast_in_shot[looking.shot]
+            return of_another_shot or stranger
     return False
 
 
 def _regions_hide(layout: Layout, looking: Segment, seen: Segment) -> bool:
-    someone_elses = seen.owner is not None and seen.owner != looking.owner
+    known = layout.unplaced_in_shot and looking.shot is not None
+    unplaced = layout.unplaced_in_shot[looking.shot] if known else ()
+    someone_elses = seen.owner is not None and seen.owner != looking.owner and seen.owner not in unplaced
     match looking.kind, seen.kind:
         case "audio" | "video", "text":
             return looking.owner is not None and someone_elses

@@ -124,6 +124,51 @@ def test_a_reference_of_nobody_is_seen_by_the_background():
     assert sees(layout, Policy(), video(0), reference(None)) is True
 
 
+def test_a_thing_that_nobody_stages_is_seen_by_the_whole_shot_that_names_it():
+    """It has no box, so nothing of the picture would be left to see it: people and background do."""
+    fields = (text(0, "cup"), reference("cup"), reference("mira"), video(0), video(0, "mira"), video(1, "mira"))
+    layout = packed([(2, each) for each in fields], [{"mira", "cup"}, {"mira"}], [{"cup"}, set()])
+    for looking in (video(0), video(0, "mira")):
+        assert sees(layout, Policy(), looking, reference("cup")) is True
+        assert sees(layout, Policy(), looking, text(0, "cup")) is True
+    assert sees(layout, Policy(), video(1, "mira"), reference("cup")) is False
+    assert sees(layout, Policy(), video(0), reference("mira")) is False
+
+
+def test_somebody_staged_whose_box_lies_outside_of_the_picture_is_shown_to_nobody():
+    """The embedded model was trained so; its layouts name nobody that is not staged."""
+    layout = packed([(2, reference("jun")), (2, video(0)), (2, video(0, "mira"))], [{"mira", "jun"}])
+    assert not sees(layout, Policy(), video(0), reference("jun"))
+    assert not sees(layout, Policy(), video(0, "mira"), reference("jun"))
+
+
+def of_film(shot):
+    return dict(kind="reference", owner=None, shot=shot)
+
+
+@pytest.mark.parametrize(
+    ("looking", "seen", "expected"),
+    [
+        (video(0), of_film(0), True),
+        (video(0, "mira"), of_film(0), True),
+        (video(0), of_film(1), False),
+        (audio(0), of_film(1), False),
+        (audio(0, "mira"), of_film(0), True),
+        (of_film(0), of_film(0), True),
+        (of_film(0), of_film(1), False),
+        (of_film(0), of_film(None), False),
+        (of_film(0), video(0), False),
+        (text(0), of_film(0), False),
+        (video(0), of_film(None), True),
+    ],
+)
+def test_a_reference_of_the_film_itself_is_seen_shot_by_shot(looking, seen, expected):
+    pieces = [text(0), of_film(None), of_film(0), of_film(1), audio(0), audio(0, "mira"), video(0), video(0, "mira")]
+    layout = packed([(2, fields) for fields in (*pieces, video(1))], [{"mira"}, set()])
+    for policy in (Policy(), Policy(**ONLY["references"], shots=ShotRule(0.0))):
+        assert sees(layout, policy, looking, seen) is expected
+
+
 def test_a_rule_holds_in_its_layers_and_steps_only():
     layout = six_shots()
     policy = Policy(OFF, OFF, Rule(layers=(0.0, 0.5), steps=(0.25, 1.0)), OFF, ShotRule(0.0))

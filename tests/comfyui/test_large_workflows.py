@@ -21,6 +21,7 @@ SWAPPED = {
     "kling_core_wan22": {"CLIPLoader": "wan", "VAELoader": "wan"},
 }
 FPS = {"kling_core_wan22": 16}
+GUIDED = ("kling_core_h3_references",)  # with the stage's own film as a reference video
 
 
 def made_small(name: str) -> dict:
@@ -41,7 +42,7 @@ def made_small(name: str) -> dict:
         elif kind == "KlingCoreShotSequence":
             inputs["script"] = SCRIPT
         elif kind == "KlingCoreBackbone":
-            inputs |= {"steps": 2, "short_edge": 96}
+            inputs |= {"steps": 2, "short_edge": 96, "moving_guide": name in GUIDED}
             if name == "kling_core_ltx2":
                 nodes["video vae"] = {"class_type": "TinyVAE", "inputs": {"family": "ltx"}}
                 inputs["vae"] = ["video vae", 0]
@@ -61,7 +62,7 @@ def test_a_whole_graph_makes_a_film_with_sound(server, name):
     assert fps == FPS.get(name, 24) and abs(frames / fps - 4) < 0.75
     assert sound.channels == 2
     told = json.dumps(ran.history["outputs"])
-    assert "Tokens:" in told and "Memory:" in told
+    assert "Tokens:" in told and "Memory:" in told and ("the moving guide" in told) == (name in GUIDED)
     assert max(message["value"] for message in ran.of_type("progress")) >= 2
 
 

@@ -7,6 +7,8 @@ import numpy as np
 from kling_core.backbone import Limits
 from kling_core.elements.element import Binding, Cast, Element, Voice
 from kling_core.plan.grid import H3_LATTICE, Grid
+from kling_core.plan.moving_guide import moving_guide
+from kling_core.plan.reference_limits import H3
 from kling_core.plan.references import Reference, References
 from kling_core.plan.resolve import plan
 from kling_core.storyboard.script import parse_script
@@ -239,9 +241,23 @@ Shot 3 (3s, close-up): @ann smiles. Ann answers, “So do I.”
     )
 
 
+def _guided():
+    """A moving guide beside two elements with pictures, one of them with a voice."""
+    people = cast(MIRA, LEO)
+    script = """Place: street
+Time: night
+Shot 1 (3s, wide, slow push-in): @mira walks to the right, past @leo.
+Shot 2 (3s, medium, orbit left 60 degrees): @mira stops. Mira says, “You again?”
+Shot 3 (3s, close-up): @leo smiles.
+"""
+    board, chosen = planned(script, people), pictures(people, voices=("mira",))
+    guide = moving_guide(board.size, board.frames, H3)
+    return _made(script, MIRA, LEO, references=References((*chosen.items[:2], guide, *chosen.items[2:])))
+
+
 SCENES = {
     "guides_example": _guides_example,
     "bystander": _bystander, "bakery": _bakery, "park": _park, "six_shots": _six_shots,
     "seven_elements": _seven_elements, "long_voice": _long_voice, "clip": _clip, "first_shot_only": _first_shot_only,
-    "five_languages": _five_languages, "chinese": _chinese, "negative": _negative,
+    "five_languages": _five_languages, "chinese": _chinese, "negative": _negative, "guided": _guided,
 }

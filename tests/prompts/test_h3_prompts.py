@@ -1,6 +1,7 @@
 """What only MiniMax H3's prompts have: ordinals, voices, keyframes, a number of words to keep to."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from h3_grammar import read_reference
@@ -54,6 +55,45 @@ def test_each_line_is_in_the_voice_of_its_own_speaker():
     text = compile_references(plan, people, references).text
     voices = re.findall(r"<Subject (\d)> \(S\d\)[^<]*referenced from <Audio (\d)>, <d>", text)
     assert voices == [("1", "1"), ("3", "2"), ("1", "1"), ("2", "3")]
+
+
+def test_a_moving_guide_is_told_as_the_plan_of_the_film_and_lends_its_looks_to_nobody():
+    plan, people, references = scene("guided")
+    read = read_reference(compile_references(plan, people, references).text)
+    definition, = (line for line in read.sections["subject_definitions"].splitlines() if "<Video 1>" in line)
+    assert definition.startswith("<Video 1> is ") and "<Subject" not in definition
+    kept, = (line for line in read.sections["retention_analysis"].splitlines() if "<Video 1>" in line)
+    assert kept.startswith("<Video 1> (camera movement, cuts and blocking): partially_preserved - ")
+    assert "puppets" in kept and "replaced" in kept
+    assert read.sections["summary"].startswith("[reference generation + audio reference] ")
+    assert "follow <Video 1>" in read.sections["summary"]
+    assert "has the looks of its own reference" in read.sections["detailed_description"].split("[Shot 1]")[0]
+    assert all(re.findall(r"The camera [^.]*<Video 1>\.", shot.text) for shot in read.shots)
+    assert [shot.text.count("<Video 1>") for shot in read.shots] == [1, 1, 1]
+
+
+def test_without_a_guide_nothing_of_it_is_said():
+    plan, people, references = scene("guided")
+    text = compile_references(plan, people, without_guide(references)).text
+    assert not re.search("Video|puppet|own reference", text)
+
+
+def test_a_guide_is_not_named_in_shots_that_it_does_not_last_for():
+    plan, people, references = scene("guided")
+    shorter = replace(references.guide, seconds=(0.0, plan.shots[2].start / 24))
+    items = tuple(shorter if item is references.guide else item for item in references.items)
+    read = read_reference(compile_references(plan, people, References(items)).text)
+    assert [shot.text.count("<Video 1>") for shot in read.shots] == [1, 1, 0]
+
+
+def test_a_guide_alone_makes_a_prompt_of_the_reference_mode():
+    plan, people, references = scene("guided")
+    read = read_reference(compile_references(plan, people, References((references.guide,))).text)
+    assert read.labels == {("Video", 1)} and read.sections["summary"].startswith("[reference generation] ")
+
+
+def without_guide(references):
+    return References(tuple(item for item in references.items if item is not references.guide))
 
 
 def test_an_element_without_a_reference_is_called_by_its_name():

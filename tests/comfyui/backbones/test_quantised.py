@@ -191,6 +191,8 @@ def test_the_backbone_tells_them_from_whole_weights(case, cast):
     assert backbone.forecast(planned(backbone, cast), cast)
 
 
-def test_fp8_that_comfyui_cannot_sample_is_told_before_anything_runs(tmp_path):
+def test_fp8_that_comfyui_cannot_sample_is_told_with_what_to_do(tmp_path, cast):
+    backbone = FAMILIES["h3"].backbone(fp8("h3", tmp_path))
+    plan = planned(backbone, cast)
     with pytest.raises(KlingError, match="norms are in fp8.*weight_dtype default"):
-        FAMILIES["h3"].backbone(fp8("h3", tmp_path))
+        sampled(backbone, plan, cast)
