@@ -6,13 +6,13 @@ all the same, and routing gathers them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 
 import numpy as np
 import torch
 
-from kling_core.attention.layout import AUDIO, REFERENCE, TEXT, VIDEO, LayoutBuilder
+from kling_core.attention.layout import AUDIO, REFERENCE, TEXT, VIDEO, Layout, LayoutBuilder
 from kling_core.plan.plan import Plan, PlannedLine, PlannedShot
 from kling_core.prompts.prompt import PromptSpan
 
@@ -60,6 +60,19 @@ def add_video(builder: LayoutBuilder, plan: Plan, rows: int, columns: int) -> No
             owners = regions(plan, shot, (first + stop - 1) // 2, rows, columns)
             seconds = float(first / plan.grid.fps), float(stop / plan.grid.fps)
             _add_latent(builder, owners, seconds, shot=shot.index, first=number == 0, opening=number < _OPENING)
+
+
+def film_layout(builder: LayoutBuilder, plan: Plan, seen: Mapping[str, Sequence[int]]) -> Layout:
+    """The layout of what `builder` holds. seen: in which shots prompts have each element be seen, see
+    `prompts.people.appearances`. Its references are for these shots, and for those in which it is only heard; where it
+    is seen and nobody stages it, it may be anywhere in the picture."""
+    shown = [{name for name, shots in seen.items() if shot.index in shots} for shot in plan.shots]
+    heard = [{line.speaker for line in plan.lines if line.shot == shot.index} for shot in plan.shots]
+    staged = [set(shot.subjects) for shot in plan.shots]
+    return builder.layout(
+        tuple(frozenset(names | voices | people) for names, voices, people in zip(shown, heard, staged)),
+        tuple(frozenset(names - people) for names, people in zip(shown, staged)),
+    )
 
 
 def regions(plan: Plan, shot: PlannedShot, frame: int, rows: int, columns: int) -> np.ndarray:

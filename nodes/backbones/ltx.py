@@ -9,6 +9,7 @@ have carried from there into other rows, the registers above all, stays visible 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import dropwhile
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ import torch
 import torch.nn.functional as F
 from comfy.nested_tensor import NestedTensor
 
-from kling_core.attention.film_tokens import add_audio, add_text, add_video
+from kling_core.attention.film_tokens import add_audio, add_text, add_video, film_layout
 from kling_core.attention.layout import REFERENCE, VIDEO, Layout, LayoutBuilder
 from kling_core.backbone import Keep, Latents, Limits, Settings
 from kling_core.plan.forecast import ModelShape
@@ -31,6 +32,7 @@ from kling_core.plan.reference_limits import LTX as NO_REFERENCES
 from kling_core.plan.reference_limits import LTX_VOICE, ReferenceLimits
 from kling_core.plan.references import References
 from kling_core.prompts.ltx import compile_prose
+from kling_core.prompts.people import appearances
 
 from . import OWN_SCHEDULER
 from .comfy_backbone import ComfyBackbone
@@ -149,10 +151,10 @@ class LTX(ComfyBackbone):
             model, positive, negative = self._with_voice(samples, positive, negative)
         positive, negative, latent = self._with_ends(plan, positive, negative, first_frame, last_frame)
         voice = (owner, positive[0][1]["ref_audio"]["tokens"].shape[1]) if owner else None
-        ended = last_frame is not None
+        ended, seen = last_frame is not None, appearances(plan, cast)
         layouts = {
-            POSITIVE: self._layout(plan, spans, rows[POSITIVE], voice, ended),
-            NEGATIVE: self._layout(plan, (), rows[NEGATIVE], voice, ended),
+            POSITIVE: self._layout(plan, seen, spans, rows[POSITIVE], voice, ended),
+            NEGATIVE: self._layout(plan, seen, (), rows[NEGATIVE], voice, ended),
         }
         notes = [*prompt.notes, *references.left_out]
         if plan.lines and not owner:
@@ -259,8 +261,9 @@ class LTX(ComfyBackbone):
     # Where its tokens lie --------------------------------------------------------------------------------------------
 
     def _layout(
-        self, plan: Plan, spans: tuple[PromptSpan, ...], rows: int, voice: tuple[str, int] | None, ended: bool
-    ) -> Layout:
+        self, plan: Plan, seen: Mapping[str, Sequence[int]], spans: tuple[PromptSpan, ...], rows: int,
+        voice: tuple[str, int] | None, ended: bool,
+    ) -> Layout:  # fmt: skip
         """rows: of text. voice: whose reference sound there is, in how many tokens. ended: whether the last picture is
         given, which is then one more picture of the last shot."""
         builder = LayoutBuilder()
@@ -275,8 +278,7 @@ class LTX(ComfyBackbone):
             places = torch.stack(torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij"), -1)
             positions = F.pad(places.flatten(0, 1).float(), (1, 0), value=plan.seconds)
             builder.add(VIDEO, positions, shot=plan.shots[-1].index)
-        speakers = [{line.speaker for line in plan.lines if line.shot == shot.index} for shot in plan.shots]
-        return builder.layout(tuple(frozenset(shot.subjects) | heard for shot, heard in zip(plan.shots, speakers)))
+        return film_layout(builder, plan, seen)
 
     def _spans(self, prompt: Prompt, encoded: list) -> tuple[PromptSpan, ...]:
         """A prompt's spans in rows of text, from which encoders leave out the padding before the words."""

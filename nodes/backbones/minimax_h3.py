@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import comfy.model_base
+import comfy.model_management
 import comfy.patcher_extension
 import numpy as np
 import torch
@@ -31,6 +32,7 @@ from kling_core.plan.reference_limits import H3, ReferenceLimits
 from kling_core.plan.references import Reference, References
 from kling_core.previz.draft import guide_frames
 from kling_core.prompts.minimax_h3 import compile_base, compile_references
+from kling_core.prompts.people import appearances
 
 from .comfy_backbone import ComfyBackbone, refuse
 from .contracts import POSITIVE, Conditioned, Connected, Options
@@ -150,7 +152,7 @@ class MiniMaxH3(ComfyBackbone):
             positive, latent = self._with_ends(plan, prompt, clip, ends)
         self._require_own_states(positive)
         notes = [*prompt.notes, *references.left_out, *self._misread(prompt)]
-        layout = self._layout(plan, prompt, references, clip, positive, latent)
+        layout = self._layout(plan, cast, prompt, references, clip, positive, latent)
         if layout is None:
             notes.append("the text encoder's tokens could not be counted, so nothing is routed")
         layouts = {} if layout is None else {POSITIVE: layout}
@@ -197,7 +199,8 @@ class MiniMaxH3(ComfyBackbone):
             return super()._run(model, *sampling)
         except (RuntimeError, ValueError, TypeError) as reason:
             # ComfyUI v0.33 hands norms to its kernels as they are, and none takes fp8. Later ones may convert them.
-            if "float8" not in str(self._diffusion_model.blocks[0].attn.q_norm.weight.dtype):
+            norms = str(self._diffusion_model.blocks[0].attn.q_norm.weight.dtype)
+            if "float8" not in norms or isinstance(reason, comfy.model_management.OOM_EXCEPTION):
                 raise
             remedy = "Load it with weight_dtype default; checkpoints made in fp8 keep their norms whole."
             what = f"even its norms are in fp8, which this ComfyUI cannot sample: {reason}"
@@ -268,12 +271,13 @@ class MiniMaxH3(ComfyBackbone):
                    f"{_DIALOGUE_MARK}, so lines may be misread; a newer ComfyUI has them")
 
     def _layout(
-        self, plan: Plan, prompt: Prompt, references: References, clip: _Listening, positive: list, latent: dict
-    ) -> Layout | None:
+        self, plan: Plan, cast: Cast, prompt: Prompt, references: References, clip: _Listening, positive: list,
+        latent: dict,
+    ) -> Layout | None:  # fmt: skip
         states, told = positive[0]
         encoded = clip.encoded(states.shape[1], told.get("minimax_token_tags"))
         spans = token_spans(prompt, lambda text: clip_tokens(self.tokenize(text)))
-        return layout_of(plan, spans, references, encoded, told, latent["samples"])
+        return layout_of(plan, appearances(plan, cast), spans, references, encoded, told, latent["samples"])
 
     def _decode_groups(self, video: torch.Tensor, start: int, stop: int, groups: int) -> torch.Tensor:
         """[t, H, W, 3] of groups [start, stop), and of the film's last frames where these are the last of them."""

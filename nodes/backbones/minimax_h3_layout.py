@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-from kling_core.attention.film_tokens import add_audio, add_references, add_text, add_video, shot_at
+from kling_core.attention.film_tokens import add_audio, add_references, add_text, add_video, film_layout, shot_at
 from kling_core.attention.layout import AUDIO, REFERENCE, TEXT, VIDEO, Layout, LayoutBuilder, Segment
 from kling_core.plan.plan import Plan
 from kling_core.plan.references import Reference, References
@@ -96,12 +96,13 @@ class Encoded:
 
 
 def layout_of(
-    plan: Plan, spans: Sequence[PromptSpan], references: References, encoded: Encoded, told: Mapping[str, Any],
-    latent: Any,
+    plan: Plan, seen: Mapping[str, Sequence[int]], spans: Sequence[PromptSpan], references: References,
+    encoded: Encoded, told: Mapping[str, Any], latent: Any,
 ) -> Layout | None:  # fmt: skip
     """The layout of a scene, or None where nobody can say how its text lies.
 
-    spans: of the prompt, in tokens. told: what the conditioning says besides its states. latent: the nested pair.
+    seen: as in `film_layout`. spans: of the prompt, in tokens. told: what the conditioning says besides its states.
+    latent: the nested pair.
     """
     # A soundtrack is part of its video's block.
     given = [item for item in references.items if item.soundtrack_of is None]
@@ -121,14 +122,7 @@ def layout_of(
     for side in range(_STEREO):
         add_audio(builder, plan, sound.shape[-1], float(side))
     add_video(builder, plan, video.shape[-2] // 2, video.shape[-1] // 2)
-    return builder.layout(tuple(_heard_and_seen(plan)), tuple(frozenset(shot.things) for shot in plan.shots))
-
-
-def _heard_and_seen(plan: Plan) -> Iterator[frozenset[str]]:
-    """Whose references a shot is to see: who is in it, what it names, and who is only heard."""
-    for shot in plan.shots:
-        speaking = (line.speaker for line in plan.lines if line.shot == shot.index)
-        yield frozenset((*shot.subjects, *shot.things, *speaking))
+    return film_layout(builder, plan, seen)
 
 
 def _shown(

@@ -6,7 +6,7 @@ film or after it. VACE's branch has attentions like those of the blocks, and the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -17,7 +17,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from kling_core.attention.film_tokens import add_references, add_text, add_video
+from kling_core.attention.film_tokens import add_references, add_text, add_video, film_layout
 from kling_core.attention.layout import Layout, LayoutBuilder
 from kling_core.backbone import Latents, Limits, Settings
 from kling_core.plan.forecast import ModelShape
@@ -25,6 +25,7 @@ from kling_core.plan.grid import WAN_LATTICE, Grid
 from kling_core.plan.prepared import prepared_picture
 from kling_core.plan.reference_limits import WAN, WAN_PHANTOM, ReferenceLimits
 from kling_core.plan.references import References
+from kling_core.prompts.people import appearances
 from kling_core.prompts.wan import compile_captions
 from kling_core.sound.ambience import film_ambience
 
@@ -137,10 +138,10 @@ class Wan(ComfyBackbone):
         prompt = self.prompt(plan, cast, references)
         positive, negative = self.encode_text(prompt.text), self.encode_text(prompt.negative)
         spans = token_spans(prompt, lambda text: clip_tokens(self.tokenize(text)))
-        owners = tuple(item.element for item in references.items)
+        owners, seen = tuple(item.element for item in references.items), appearances(plan, cast)
         layouts = {
-            POSITIVE: self._layout(plan, spans, positive[0][0].shape[1], owners),
-            NEGATIVE: self._layout(plan, (), negative[0][0].shape[1], owners),
+            POSITIVE: self._layout(plan, seen, spans, positive[0][0].shape[1], owners),
+            NEGATIVE: self._layout(plan, seen, (), negative[0][0].shape[1], owners),
         }
         first, last = (
             None if picture is None else fitted(picture, plan.size)[None] for picture in (first_frame, last_frame)
@@ -236,7 +237,10 @@ class Wan(ComfyBackbone):
         if self._kind.clip_vision and first is not None:
             yield "first frame: these weights know it by its latent alone, not through CLIP vision"
 
-    def _layout(self, plan: Plan, spans: tuple[PromptSpan, ...], text: int, owners: Sequence[str]) -> Layout:
+    def _layout(
+        self, plan: Plan, seen: Mapping[str, Sequence[int]], spans: tuple[PromptSpan, ...], text: int,
+        owners: Sequence[str],
+    ) -> Layout:  # fmt: skip
         builder, (rows, columns) = LayoutBuilder(), plan.grid.tokens_per_latent(plan.aspect)
         add_text(builder, spans, text)
         before, after = (owners, ()) if self._kind.references_first else ((), owners)
@@ -245,7 +249,7 @@ class Wan(ComfyBackbone):
         add_video(builder, plan, rows, columns)
         for owner in after:
             add_references(builder, rows * columns, owner)
-        return builder.layout(tuple(frozenset((*shot.subjects, *shot.things)) for shot in plan.shots))
+        return film_layout(builder, plan, seen)
 
 
 def _pictures(cast: Cast, references: References) -> torch.Tensor | None:

@@ -1,10 +1,12 @@
 """Tokens of a film, latent by latent: each cell of the picture belongs to whoever is there."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
-from kling_core.attention.film_tokens import add_audio, add_text, add_video, regions
+from kling_core.attention.film_tokens import add_audio, add_text, add_video, film_layout, regions
 from kling_core.attention.layout import LayoutBuilder
 from kling_core.backbone import Limits
 from kling_core.elements.element import Binding, Cast, Element
@@ -91,3 +93,13 @@ def test_text_outside_of_spans_is_global():
         (0, 3, None, None), (3, 5, 0, None), (5, 9, 0, "ana"), (9, 12, None, None), (12, 13, 1, None),
         (13, 20, None, None),
     ]  # fmt: skip
+
+
+def test_a_shot_is_shown_who_is_in_it_who_speaks_and_what_its_words_are_about(plan):
+    built = film_layout(LayoutBuilder(), replace(plan, lines=(replace(plan.lines[0], shot=2),)), {"park": (0, 1)})
+    assert built.cast_in_shot == (frozenset({"ana", "bo", "park"}), frozenset({"bo", "park"}), frozenset({"ana"}))
+
+
+def test_what_is_seen_and_not_staged_is_anywhere_in_the_picture(plan):
+    built = film_layout(LayoutBuilder(), plan, {"park": (0, 1), "bo": (0, 1, 2)})
+    assert built.unplaced_in_shot == (frozenset({"park"}), frozenset({"park"}), frozenset({"bo"}))

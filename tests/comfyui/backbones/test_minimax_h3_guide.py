@@ -270,11 +270,15 @@ def test_through_the_whole_model_another_shots_guide_is_not_felt(people, monkeyp
 
 
 def test_a_place_that_nobody_stages_is_seen_by_all_of_its_shot_under_bound():
-    people = cast(element("mira", ("front",)), element("cafe", ("front",), "scene"))
+    places = [element(name, ("front",), "scene") for name in ("cafe", "garden")]
+    people = cast(element("mira", ("front",)), *places)
     backbone = h3()
-    plan = planned(backbone, people, "Shot 1 (2s, medium): @mira waves in @cafe. Shot 2 (2.1s, wide): @mira walks.")
+    plan = planned(
+        backbone, people, "Shot 1 (2s, medium): @mira waves in @cafe. Shot 2 (2.1s, wide): @mira walks in @garden. "
+        "Shot 3 (2s, medium): @mira nods in @cafe. Shot 4 (2s, close-up): @mira laughs."
+    )  # fmt: skip
     layout = backbone.condition(plan, people).layouts[0]
-    assert [set(names) for names in layout.unplaced_in_shot] == [{"cafe"}, set()]
+    assert [set(names) for names in layout.unplaced_in_shot] == [{"cafe"}, {"garden"}, {"cafe"}, {"cafe"}]
     q, k, v = tensors(layout)
     table = route(layout, policy("bound"))
     cafe = [each for each in layout.select(REFERENCE) if each.owner == "cafe"]
