@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -33,16 +33,21 @@ def draft(
             ).numpy()
 
 
-def guide_frames(plan: Plan, cast: Cast, guide: Reference, speech: tuple[SpokenLine, ...] = ()) -> np.ndarray:
+def guide_frames(
+    plan: Plan, cast: Cast, guide: Reference, speech: tuple[SpokenLine, ...] = (), *,
+    stop_if_cancelled: Callable[[], None] = lambda: None,
+) -> np.ndarray:  # fmt: skip
     """The draft as a moving guide has it: uint8 [T, H, W, 3] of its size, the plan's own frames of its seconds.
 
-    One sample a pixel: its edges are not wanted in the film, and finer ones take five times as long.
+    One sample a pixel: its edges are not wanted in the film, and finer ones take five times as long. stop_if_cancelled:
+    called every few frames; it may raise the host's interrupt.
     """
     width, height = guide.size
     frames = np.empty((round(guide.seconds[1] * plan.grid.fps), height, width, 3), np.uint8)
     done = 0
     for portion in draft(plan, cast, width, height, speech, supersampling=1):
         portion = portion[: len(frames) - done]
+        stop_if_cancelled()
         frames[done : done + len(portion)] = portion
         done += len(portion)
         if done == len(frames):

@@ -235,7 +235,10 @@ class MiniMaxH3(ComfyBackbone):
         }  # fmt: skip
         for item in references.items:
             if item is references.guide:
-                frames = guide_frames(plan, cast, item, speech)
+                frames = guide_frames(
+                    plan, cast, item, speech,
+                    stop_if_cancelled=comfy.model_management.throw_exception_if_processing_interrupted,
+                )
                 inputs["ref_videos"][f"ref_video_{item.ordinal}"] = as_image(frames)
                 continue
             element = cast[item.element]

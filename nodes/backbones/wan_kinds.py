@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import comfy.clip_vision
 import comfy.model_base
+import comfy.model_management
 import node_helpers
 import torch
 from comfy_extras import nodes_wan
@@ -55,7 +56,8 @@ class Scene:
 
     def depth(self) -> torch.Tensor:
         """The stage's depth of the film, [T, H, W, 3] in [0, 1]."""
-        film = as_image(depth_film(self.plan, self.cast, *self.plan.size))
+        cancelled = comfy.model_management.throw_exception_if_processing_interrupted
+        film = as_image(depth_film(self.plan, self.cast, *self.plan.size, stop_if_cancelled=cancelled))
         return film[..., None].expand(-1, -1, -1, 3)
 
 

@@ -77,3 +77,17 @@ def test_the_camera_moves_what_stands_still():
     still, moved = depth(alone()), depth(alone(camera=(PlannedMove("truck", "left", 0.8),)))
     assert np.array_equal(still[0, :, :40], still[-1, :, :40])
     assert not np.allclose(moved[0], moved[-1], atol=0.2)
+
+
+def test_it_can_be_cancelled_between_portions(monkeypatch):
+    monkeypatch.setattr(film, "PORTION_PIXELS", 5 * 64 * 36)
+    asked = []
+
+    def cancel_at_the_third():
+        asked.append(1)
+        if len(asked) == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        film.depth_film(planned(Shot(seconds=3)), CAST, 64, 36, stop_if_cancelled=cancel_at_the_third)
+    assert len(asked) == 3
