@@ -22,13 +22,18 @@ raise the host's interrupt."""
 
 @dataclass(frozen=True)
 class Limits:
-    """What a backbone can take in one scene."""
+    """What a backbone can take in one scene.
+
+    views_per_element: None where the backbone counts tokens and chooses references itself, see its forecast. dissolves:
+    whether it can be asked for other transitions than cuts.
+    """
 
     shots: int
     seconds: tuple[float, float]
     elements: int
-    views_per_element: int
+    views_per_element: int | None
     subjects_per_shot: int
+    dissolves: bool = False
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from kling_core.plan.grid import Grid
 from kling_core.plan.plan import PlannedShot
 
 if TYPE_CHECKING:
-    from kling_core.backbone import Limits
     from kling_core.elements.element import Cast
 
 # The front says most about somebody, the face in detail next: close shots show it largest.
@@ -19,9 +18,9 @@ SCENE_WORDS, SHOT_WORDS, PERFORMANCE_WORDS = 2, 3, 2
 
 
 def choose_references(
-    cast: "Cast", shots: Sequence[PlannedShot], limits: "Limits"
+    cast: "Cast", shots: Sequence[PlannedShot], most: int
 ) -> tuple[tuple[tuple[str, str], ...], list[str]]:
-    """(element, view) pairs within the budget, in cast order, and notes on what was left out.
+    """(element, view) pairs, at most so many views of each element, in cast order, and notes on what was left out.
 
     Only elements that are bound and seen in some shot bring references.
     """
@@ -36,10 +35,10 @@ def choose_references(
         if binding.strength <= 0:
             continue
         views = [view for view in _PRIORITY if view in element.views]
-        pairs += [(element.name, view) for view in views[: limits.views_per_element]]
-        left_out = views[limits.views_per_element:]
+        pairs += [(element.name, view) for view in views[:most]]
+        left_out = views[most:]
         if left_out:
-            fit = f"{limits.views_per_element} views of an element fit"
+            fit = f"{most} views of an element fit"
             notes.append(f"@{element.name}: {', '.join(left_out)} left out, {fit}")
     return tuple(pairs), notes
 

@@ -98,8 +98,9 @@ class Plan:
     """Everything a backbone needs to know of a scene.
 
     `cast` names the elements in cast order; `references` says which views of each were chosen within the backbone's
-    budget, as (element name, view name) pairs; `moved` lists the times that the grid changed, `notes` what else the
-    plan did to the director's words.
+    budget, as (element name, view name) pairs, and `tokens` how many of each kind there are, both empty where the
+    backbone chooses and counts itself; `moved` lists the times that the grid changed, `notes` what else the plan did to
+    the director's words.
     """
 
     title: str

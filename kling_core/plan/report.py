@@ -25,8 +25,9 @@ def plan_text(plan: Plan) -> str:
         parts.append("\n".join([f"Moved to the grid of {step}:", *(f"  {adjustment}" for adjustment in plan.moved)]))
     if plan.notes:
         parts.append("\n".join(["Notes:", *(f"  {note}" for note in plan.notes)]))
-    counts = ", ".join(f"{count} {kind}" for kind, count in plan.tokens.items())
-    parts.append(f"References: {_references_text(plan)}\nTokens: {sum(plan.tokens.values())} ({counts})")
+    if plan.tokens:
+        counts = ", ".join(f"{count} {kind}" for kind, count in plan.tokens.items())
+        parts.append(f"References: {_references_text(plan)}\nTokens: {sum(plan.tokens.values())} ({counts})")
     return "\n\n".join(parts)
 
 

@@ -44,7 +44,7 @@ def plan(
             index=number - 1, start=start, stop=stop, size=shot.size, angle=shot.angle,
             place=shot.place or storyboard.place, time_of_day=shot.time_of_day or storyboard.time_of_day,
             performances=performances, camera=camera, description=shot.description,
-            transition=_transition(number, shot, notes), assumed=_assumed(storyboard, shot),
+            transition=_transition(number, shot, limits, notes), assumed=_assumed(storyboard, shot),
             things=_things(shot, cast),
         ))
         times = place_lines(number, shot.lines, (start / grid.fps, stop / grid.fps), grid, problems, notes)
@@ -53,7 +53,10 @@ def plan(
             for at, (line, span) in enumerate(zip(shot.lines, times))
         ]
     problems.raise_if_any()
-    references, left_out = choose_references(cast, shots, limits)
+    references, left_out, tokens = (), [], {}
+    if limits.views_per_element is not None:
+        references, left_out = choose_references(cast, shots, limits.views_per_element)
+        tokens = count_tokens(grid, storyboard.aspect, shots, references)
     width, height = grid.sizes[storyboard.aspect]
     seeds = [seed] * len(shots) if isinstance(seed, int) else seed
     heights = _heights(cast)
@@ -64,7 +67,7 @@ def plan(
         title=storyboard.title, aspect=storyboard.aspect, grid=grid, cast=cast.names, shots=tuple(shots),
         lines=tuple(lines), blocking=blocking,
         references=references, moved=tuple(moved), notes=(*notes, *left_out), negative=storyboard.negative,
-        tokens=count_tokens(grid, storyboard.aspect, shots, references),
+        tokens=tokens,
     )
 
 
@@ -101,7 +104,7 @@ def _planned_move(number: int, move: CameraMove, notes: list[str]) -> PlannedMov
     return PlannedMove(move.kind, direction or usual_direction(move.kind), amount)
 
 
-def _transition(number: int, shot: Shot, notes: list[str]) -> str:
-    if shot.transition != "cut" and number > 1:
+def _transition(number: int, shot: Shot, limits: "Limits", notes: list[str]) -> str:
+    if shot.transition != "cut" and number > 1 and not limits.dissolves:
         notes.append(f"shot {number}: the {shot.transition} is made as a cut")
     return shot.transition

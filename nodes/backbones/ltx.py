@@ -88,7 +88,9 @@ class LTX(ComfyBackbone):
     )
     speaks = True
     short_edge, size_step = 704, _STRIDE
-    limits = Limits(shots=6, seconds=(3.0, 15.0), elements=7, views_per_element=4, subjects_per_shot=3)
+    limits = Limits(
+        shots=6, seconds=(3.0, 15.0), elements=7, views_per_element=None, subjects_per_shot=3, dissolves=True
+    )
 
     @classmethod
     def recognises(cls, model: ModelPatcher) -> bool:

@@ -75,7 +75,9 @@ class MiniMaxH3(ComfyBackbone):
     speaks = True
     audio_axis = 2
     short_edge, size_step = 768, 32
-    limits = Limits(shots=6, seconds=(4.0, 15.1), elements=7, views_per_element=4, subjects_per_shot=3)
+    limits = Limits(
+        shots=6, seconds=(4.0, 15.1), elements=7, views_per_element=None, subjects_per_shot=3, dissolves=True
+    )
     latent_channels: ClassVar[int] = 24
 
     def __init__(self, connected: Connected, options: Options):

@@ -61,7 +61,7 @@ class Wan(ComfyBackbone):
         Attention.of("video reference", "video reference"), Attention.of("video reference", "text"),
     )  # fmt: skip
     speaks = False
-    limits = Limits(shots=6, seconds=(3.0, 15.0), elements=7, views_per_element=4, subjects_per_shot=3)
+    limits = Limits(shots=6, seconds=(3.0, 15.0), elements=7, views_per_element=None, subjects_per_shot=3)
     families: ClassVar = tuple(
         getattr(comfy.model_base, name) for name in ("WAN21", "WAN22", "WAN21_Camera", "WAN21_Vace")
     )

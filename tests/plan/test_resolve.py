@@ -1,11 +1,13 @@
 """Storyboard in, plan out: limits and names checked all at once, people, cameras and lines in place."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from plan_scenes import GRID, LIMITS, board, cast, line, shot
 
 from kling_core.errors import KlingError
-from kling_core.plan.report import plan_json
+from kling_core.plan.report import plan_json, plan_text
 from kling_core.plan.resolve import plan
 from kling_core.storyboard.storyboard import SHOT_SIZES
 
@@ -131,6 +133,11 @@ def test_transitions_are_kept_and_noted():
 
 
 @pytest.mark.parametrize("size", SHOT_SIZES)
+def test_a_transition_is_no_cut_where_the_backbone_makes_it():
+    scene = board(shot(), shot(transition="dissolve"))
+    assert not any("made as a cut" in note for note in plan(scene, CAST, GRID, replace(LIMITS, dissolves=True)).notes)
+
+
 @pytest.mark.parametrize("aspect", ["16:9", "9:16", "1:1"])
 def test_blocking_covers_every_frame_of_every_subject(size, aspect):
     result = planned(shot(size=size, subjects=["mira", "leo"]), aspect=aspect)
@@ -168,6 +175,11 @@ def test_views_over_the_budget_are_left_out_by_importance():
     result = planned(shot(subjects=["mira"]), people=people)
     assert result.references == (("mira", "front"), ("mira", "detail"))
     assert any("side, back left out" in note for note in result.notes)
+
+
+def test_a_backbone_that_chooses_and_counts_itself_finds_nothing_chosen_or_counted():
+    result = plan(board(shot(subjects=["mira"])), CAST, GRID, replace(LIMITS, views_per_element=None))
+    assert result.references == () and result.tokens == {} and "Tokens" not in plan_text(result)
 
 
 def test_unbound_people_bring_no_references_and_change_nothing_else():
