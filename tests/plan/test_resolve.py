@@ -132,13 +132,13 @@ def test_transitions_are_kept_and_noted():
     assert result.shots[1].transition == "dissolve" and "shot 2: the dissolve is made as a cut" in result.notes
 
 
-@pytest.mark.parametrize("size", SHOT_SIZES)
 def test_a_transition_is_no_cut_where_the_backbone_makes_it():
     scene = board(shot(), shot(transition="dissolve"))
     assert not any("made as a cut" in note for note in plan(scene, CAST, GRID, replace(LIMITS, dissolves=True)).notes)
 
 
 @pytest.mark.parametrize("aspect", ["16:9", "9:16", "1:1"])
+@pytest.mark.parametrize("size", SHOT_SIZES)
 def test_blocking_covers_every_frame_of_every_subject(size, aspect):
     result = planned(shot(size=size, subjects=["mira", "leo"]), aspect=aspect)
     for track in result.blocking[0].subjects:
