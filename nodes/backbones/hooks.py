@@ -8,8 +8,10 @@ model's own modules are never changed.
 
 from __future__ import annotations
 
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -121,7 +123,15 @@ def _override(routing: Routing, previous: Callable | None, func: Callable, *args
     block.seen[lengths] += 1
     if all(table is None or table.is_open for table in tables):
         return stock(*args, **kwargs)
-    return _routed(stock, call, tables)
+    with _unrecorded():
+        return _routed(stock, call, tables)
+
+
+def _unrecorded() -> AbstractContextManager:
+    """ComfyUI from v0.38 on records what a block allocates, to place it alike in all of them, and takes nothing that
+    outlives its block, as a table's index tensors do. What we allocate is left out of that, where there is such a
+    record; the module that keeps it is loaded then."""
+    return getattr(sys.modules.get("comfy.model_prefetch"), "pause_malloc_graph", nullcontext)()
 
 
 def _tables(
