@@ -1,9 +1,10 @@
 """LTX-2.x: picture and sound in two streams that look at each other, told in prose.
 
-What the model is told is made by ComfyUI's own LTX nodes, so that nothing differs from their workflows. Between the
-text encoder and the blocks stand the model's connectors: they keep the words in their order, fill up to 1024 rows with
-learned registers, and let every row see every other. The rules hide the rows of another shot's words; what connectors
-have carried from there into other rows, the registers above all, stays visible to every shot.
+What the model is told is made by ComfyUI's own LTX nodes, so that nothing differs from their workflows; they are given
+their inputs by name, since versions differ in the order. Between the text encoder and the blocks stand the model's
+connectors: they keep the words in their order, fill up to 1024 rows with learned registers, and let every row see every
+other. The rules hide the rows of another shot's words; what connectors have carried from there into other rows, the
+registers above all, stays visible to every shot.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ _LEAST_ROWS = 1024  # of text behind the connectors
 # films that the models learned from.
 _COMPRESSION, _COMPRESSION_2_5 = 33, 18
 _IDENTITY_GUIDANCE = 3.0  # the default of LTXVReferenceAudio
-_SHIFTS, _TERMINAL = (2.05, 0.95), 0.1  # the defaults of LTXVScheduler
+_SCHEDULE = {"max_shift": 2.05, "base_shift": 0.95, "stretch": True, "terminal": 0.1}  # LTXVScheduler's defaults
 _VOICE_TIME = -1.0
 _LEAST_TILE = (2, 8)  # latents in time and a side
 # Options by which guidance nodes have blocks leave attentions out.
@@ -145,7 +146,9 @@ class LTX(ComfyBackbone):
         prompt = self.prompt(plan, cast, references)
         positive, negative = self.encode_text(prompt.text), self.encode_text(prompt.negative)
         spans, rows = self._spans(prompt, positive), (self._rows(positive), self._rows(negative))
-        positive, negative = nodes_lt.LTXVConditioning.execute(positive, negative, plan.grid.fps).args
+        positive, negative = nodes_lt.LTXVConditioning.execute(
+            positive=positive, negative=negative, frame_rate=plan.grid.fps
+        ).args
         model, owner = None, None
         if references.items:
             owner = references.items[0].element
@@ -173,12 +176,13 @@ class LTX(ComfyBackbone):
     def schedule(self, steps: int) -> torch.Tensor:
         if self.options.scheduler != OWN_SCHEDULER:
             return super().schedule(steps)
-        return nodes_lt.LTXVScheduler.execute(steps, *_SHIFTS, True, _TERMINAL).args[0]
+        return nodes_lt.LTXVScheduler.execute(steps=steps, **_SCHEDULE).args[0]
 
     def decode_audio(self, latents: Latents, plan: Plan) -> np.ndarray:
         """float32 [2, N] of the plan's length. The codec ends a few hundredths of a second early: silence."""
         samples = {"samples": latents.audio.movedim(0, self.audio_axis)[None]}
-        heard = nodes_lt_audio.LTXVAudioVAEDecode.execute(samples, self.connected.audio_vae).args[0]["waveform"]
+        decoded = nodes_lt_audio.LTXVAudioVAEDecode.execute(samples=samples, audio_vae=self.connected.audio_vae)
+        heard = decoded.args[0]["waveform"]
         length = round(plan.seconds * plan.grid.audio_rate)
         sound = heard[0, :, :length].detach().float().cpu()
         return F.pad(sound, (0, length - sound.shape[1])).expand(2, -1).numpy()
@@ -230,7 +234,8 @@ class LTX(ComfyBackbone):
         sound = {"waveform": torch.from_numpy(samples)[None], "sample_rate": self._voice_rate}
         model, audio_vae = self.connected.model, self._audio_vae
         return nodes_lt.LTXVReferenceAudio.execute(
-            model, positive, negative, sound, audio_vae, _IDENTITY_GUIDANCE, 0.0, 1.0
+            model=model, positive=positive, negative=negative, reference_audio=sound, audio_vae=audio_vae,
+            identity_guidance_scale=_IDENTITY_GUIDANCE, start_percent=0.0, end_percent=1.0,
         ).args
 
     def _with_ends(
@@ -240,25 +245,29 @@ class LTX(ComfyBackbone):
         the time of its last frame."""
         vae, pictures = self._vae, self._no_pictures(plan)
         if first is not None:
-            (pictures,) = nodes_lt.LTXVImgToVideoInplace.execute(vae, self._still(first, plan), pictures, 1.0).args
+            (pictures,) = nodes_lt.LTXVImgToVideoInplace.execute(
+                vae=vae, image=self._still(first, plan), latent=pictures, strength=1.0
+            ).args
         if last is not None:
             positive, negative, pictures = nodes_lt.LTXVAddGuide.execute(
-                positive, negative, vae, pictures, self._still(last, plan), -1, 1.0
+                positive=positive, negative=negative, vae=vae, latent=pictures, image=self._still(last, plan),
+                frame_idx=-1, strength=1.0,
             ).args
         return positive, negative, self._with_sound(plan, pictures)
 
     def _still(self, picture: np.ndarray, plan: Plan) -> torch.Tensor:
         factor = _COMPRESSION_2_5 if self._is_2_5 else _COMPRESSION
-        return nodes_lt.LTXVPreprocess.execute(fitted(picture, plan.size)[None], factor).args[0]
+        return nodes_lt.LTXVPreprocess.execute(image=fitted(picture, plan.size)[None], img_compression=factor).args[0]
 
     def _no_pictures(self, plan: Plan) -> dict[str, Any]:
-        return nodes_lt.EmptyLTXVLatentVideo.execute(*plan.size, plan.frames).args[0]
+        width, height = plan.size
+        return nodes_lt.EmptyLTXVLatentVideo.execute(width=width, height=height, length=plan.frames).args[0]
 
     def _with_sound(self, plan: Plan, pictures: dict[str, Any]) -> dict[str, Any]:
         (sound,) = nodes_lt_audio.LTXVEmptyLatentAudio.execute(
-            plan.frames, plan.grid.fps, 1, self.connected.audio_vae
+            frames_number=plan.frames, frame_rate=plan.grid.fps, batch_size=1, audio_vae=self.connected.audio_vae
         ).args
-        return nodes_lt.LTXVConcatAVLatent.execute(pictures, sound).args[0]
+        return nodes_lt.LTXVConcatAVLatent.execute(video_latent=pictures, audio_latent=sound).args[0]
 
     # Where its tokens lie --------------------------------------------------------------------------------------------
 

@@ -172,7 +172,7 @@ class MiniMaxH3(ComfyBackbone):
         return References((), (str(Problem(f"pictures and voices of {names}", why, "Load Ref2VA weights.")),))
 
     def empty_latent(self, plan: Plan) -> Any:
-        return _stock().EmptyMiniMaxH3LatentAV.execute(*plan.size, plan.frames)[0]["samples"]
+        return _stock().EmptyMiniMaxH3LatentAV.execute(**_shape(plan))[0]["samples"]
 
     def _pieces(self, video: torch.Tensor, frames: int) -> Pieces | None:
         """In whole groups of 17 frames. The VAE decodes a group from its own five latents and the two after them, and
@@ -219,12 +219,14 @@ class MiniMaxH3(ComfyBackbone):
         the prompt does not count among its pictures."""
         stock = _stock()
         positive, latent = stock.MiniMaxH3ReferenceToVideo.execute(
-            clip, self._vae, self._audio_vae, prompt.text, *plan.size, plan.frames, ref_image_size="match",
-            **inputs,
+            clip=clip, vae=self._vae, audio_vae=self._audio_vae, prompt=prompt.text, ref_image_size="match",
+            **_shape(plan), **inputs,
         ).args
         for frame, picture in zip((0, plan.frames - 1), ends):
             if picture is not None:
-                positive = stock.MiniMaxH3AddGuide.execute(positive, latent, frame, vae=self._vae, image=picture)[0]
+                positive = stock.MiniMaxH3AddGuide.execute(
+                    positive=positive, latent=latent, frame_idx=frame, vae=self._vae, image=picture
+                )[0]
         return positive, latent
 
     def _inputs(
@@ -259,7 +261,7 @@ class MiniMaxH3(ComfyBackbone):
     ) -> tuple[list, dict]:
         first, last = ends
         return _stock().MiniMaxH3ImageToVideo.execute(
-            clip, self._vae, prompt.text, *plan.size, plan.frames, first, last
+            clip=clip, vae=self._vae, prompt=prompt.text, first_frame=first, last_frame=last, **_shape(plan)
         ).args
 
     def _require_own_states(self, positive: list) -> None:
@@ -290,6 +292,13 @@ class MiniMaxH3(ComfyBackbone):
         piece = video[:, :, (start - before) * _GROUP_LATENTS : stop * _GROUP_LATENTS + _TAIL_LATENTS]
         frames = self.connected.vae.decode(piece)
         return frames[0, before * _GROUP : None if stop == groups else (before + stop - start) * _GROUP]
+
+
+def _shape(plan: Plan) -> dict[str, int]:
+    """A film's size and length, as the inputs of ComfyUI's nodes are called. They are given by name, here and in all
+    other families: versions differ in the order."""
+    width, height = plan.size
+    return {"width": width, "height": height, "length": plan.frames}
 
 
 def _stock() -> Any:

@@ -50,9 +50,15 @@ class Scene:
     pictures: torch.Tensor | None = None
 
     @property
-    def told(self) -> tuple[Any, ...]:
-        """What the nodes take first: both texts, the VAE, width, height and length, and a batch of one."""
-        return self.positive, self.negative, self.vae, *self.plan.size, self.plan.frames, 1
+    def film(self) -> dict[str, Any]:
+        """What all nodes take, by name since versions differ in the order: the VAE, size, length, a batch of one."""
+        width, height = self.plan.size
+        return {"vae": self.vae, "width": width, "height": height, "length": self.plan.frames, "batch_size": 1}
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """That, and both texts."""
+        return {"positive": self.positive, "negative": self.negative, **self.film}
 
     def depth(self) -> torch.Tensor:
         """The stage's depth of the film, [T, H, W, 3] in [0, 1]."""
@@ -111,7 +117,7 @@ class Phantom(Kind):
         other one, with the pictures, is for samplers with three branches."""
         if scene.pictures is None:
             return super().tell(scene)
-        positive, _, negative, _ = nodes_wan.WanPhantomSubjectToVideo.execute(*scene.told, scene.pictures).args
+        positive, _, negative, _ = nodes_wan.WanPhantomSubjectToVideo.execute(**scene.told, images=scene.pictures).args
         return Told(positive, negative)
 
 
@@ -124,8 +130,7 @@ class TextOrPictureToVideo(Kind):
     def tell(self, scene: Scene) -> Told:
         if scene.first is None:
             return super().tell(scene)
-        _, _, vae, *size = scene.told
-        latent = nodes_wan.Wan22ImageToVideoLatent.execute(vae, *size, scene.first).args[0]
+        latent = nodes_wan.Wan22ImageToVideoLatent.execute(**scene.film, start_image=scene.first).args[0]
         return Told(scene.positive, scene.negative, latent["samples"], latent["noise_mask"])
 
 
@@ -137,7 +142,7 @@ class PictureToVideo(Kind):
 
     def tell(self, scene: Scene) -> Told:
         node = nodes_wan.WanFirstLastFrameToVideo
-        positive, negative, _ = node.execute(*scene.told, start_image=scene.first, end_image=scene.last).args
+        positive, negative, _ = node.execute(**scene.told, start_image=scene.first, end_image=scene.last).args
         return Told(positive, negative)
 
 
@@ -148,7 +153,7 @@ class Camera(Kind):
 
     def tell(self, scene: Scene) -> Told:
         positive, negative, _ = nodes_wan.WanCameraImageToVideo.execute(
-            *scene.told, start_image=scene.first, clip_vision_output=self._seen_by_clip(),
+            **scene.told, start_image=scene.first, clip_vision_output=self._seen_by_clip(),
             camera_conditions=camera_embedding(scene.plan)[None],
         ).args
         return Told(positive, negative)
@@ -165,7 +170,7 @@ class FunControl(Kind):
 
     def tell(self, scene: Scene) -> Told:
         told = nodes_wan.Wan22FunControlToVideo.execute(
-            *scene.told, ref_image=scene.pictures, start_image=scene.first, control_video=scene.depth()
+            **scene.told, ref_image=scene.pictures, start_image=scene.first, control_video=scene.depth()
         ).args[:2]
         if self.clip_vision:
             values = {"clip_vision_output": self._seen_by_clip()}
@@ -186,7 +191,7 @@ class Vace(Kind):
             if picture is not None:
                 control[at], free[at] = picture[0], 0
         positive, negative, *_ = nodes_wan.WanVaceToVideo.execute(
-            *scene.told, strength=1.0, control_video=control, control_masks=free, reference_image=scene.pictures
+            **scene.told, strength=1.0, control_video=control, control_masks=free, reference_image=scene.pictures
         ).args
         return Told(positive, negative)
 
