@@ -83,24 +83,50 @@ def test_routing_reaches_every_attention_and_changes_the_film(kind, cast):
     assert len(seen) == 4 * 1 if kind == "vace" else 2  # its branch has a block of its own behind each
 
 
-def test_vaces_branch_keeps_to_the_rules_too(cast, monkeypatch):
-    """Through the whole model, under a policy that no user has: where nothing of another shot is seen, the control
-    video of shot 2 is not felt in shot 1."""
+@pytest.fixture
+def isolated(monkeypatch):
+    """A policy that no user has: nothing of another shot is seen."""
     from kling_core.attention import routing
-    from kling_core.sampling.retake import latent_shots
 
     hides = lambda view, looking, seen: None not in (looking.shot, seen.shot) and looking.shot != seen.shot  # noqa: E731
     monkeypatch.setattr(routing._View, "shots", hides)
-    backbone = WAN_KINDS["vace"].backbone(policy=HARD["all"], steps=1)
+    return HARD["all"]
+
+
+def with_another(kind, cast, policy, change):
+    """Latents of both films, one of them sampled from what change(values, layout, second) makes of the positive
+    conditioning, and which of them are shot 2's."""
+    from kling_core.sampling.retake import latent_shots
+
+    backbone = WAN_KINDS[kind].backbone(policy=policy, steps=1)
     plan = planned(backbone, cast, SCRIPT)
     told, second = backbone.condition(plan, cast), latent_shots(plan) == 1
     (states, values), = told.positive
-    control = values["vace_frames"][0].clone()
-    control[:, :, 1:][:, :, second] += 1
-    other = replace(told, positive=[[states, values | {"vace_frames": [control]}]])
-    before, after = (backbone.sample(each, seed=5, settings=backbone.defaults).video for each in (told, other))
+    other = replace(told, positive=[[states, values | change(values, told.layouts[0], second)]])
+    films = (backbone.sample(each, seed=5, settings=backbone.defaults).video for each in (told, other))
+    return *films, second
+
+
+def test_through_the_whole_model_another_shots_control_is_not_felt_in_vace(cast, isolated):
+    def change(values, layout, second):
+        control = values["vace_frames"][0].clone()
+        control[:, :, 1:][:, :, second] += 1
+        return {"vace_frames": [control]}
+
+    before, after, second = with_another("vace", cast, isolated, change)
     assert (before[~second] - after[~second]).abs().max() < 1e-5
     assert (before[second] - after[second]).abs().max() > 0.01
+
+
+def test_through_the_whole_model_another_shots_reference_is_not_felt_in_phantom(cast, isolated):
+    def change(values, layout, second):
+        pictures = values["time_dim_concat"].clone()
+        pictures[:, :, [each.owner for each in layout.select("reference")].index("leo")] += 1
+        return {"time_dim_concat": pictures}
+
+    before, after, second = with_another("phantom", cast, isolated, change)
+    assert (before[~second] - after[~second]).abs().max() < 1e-5
+    assert (before[second] - after[second]).abs().max() > 1e-3
 
 
 @pytest.mark.parametrize("kind", ["phantom", "vace", "control 2.2"])
