@@ -79,15 +79,8 @@ def test_the_camera_moves_what_stands_still():
     assert not np.allclose(moved[0], moved[-1], atol=0.2)
 
 
-def test_it_can_be_cancelled_between_portions(monkeypatch):
+def test_it_can_be_cancelled_between_portions(monkeypatch, cancels_at_the_third):
     monkeypatch.setattr(film, "PORTION_PIXELS", 5 * 64 * 36)
-    asked = []
-
-    def cancel_at_the_third():
-        asked.append(1)
-        if len(asked) == 3:
-            raise KeyboardInterrupt
-
     with pytest.raises(KeyboardInterrupt):
-        film.depth_film(planned(Shot(seconds=3)), CAST, 64, 36, stop_if_cancelled=cancel_at_the_third)
-    assert len(asked) == 3
+        film.depth_film(planned(Shot(seconds=3)), CAST, 64, 36, stop_if_cancelled=cancels_at_the_third)
+    assert cancels_at_the_third.asked == 3

@@ -36,16 +36,9 @@ def test_a_large_draft_comes_frame_by_frame(plan):
     assert len(next(iter(drafting.draft(plan, CAST, 1280, 720)))) == 1
 
 
-def test_a_guide_that_is_cancelled_stops_within_a_few_frames(plan, monkeypatch):
+def test_a_guide_that_is_cancelled_stops_within_a_few_frames(plan, monkeypatch, cancels_at_the_third):
     monkeypatch.setattr(drafting, "PORTION_PIXELS", 5 * 96 * 54)
-    asked = []
-
-    def cancel_at_the_third():
-        asked.append(1)
-        if len(asked) == 3:
-            raise KeyboardInterrupt
-
     guide = Reference("video", 1, None, size=(96, 54), seconds=(0.0, plan.seconds))
     with pytest.raises(KeyboardInterrupt):
-        drafting.guide_frames(plan, CAST, guide, stop_if_cancelled=cancel_at_the_third)
-    assert len(asked) == 3
+        drafting.guide_frames(plan, CAST, guide, stop_if_cancelled=cancels_at_the_third)
+    assert cancels_at_the_third.asked == 3
